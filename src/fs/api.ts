@@ -1,0 +1,95 @@
+/**
+ * The file system as a kernel's protocol sees it: inode numbers and handles, never paths.
+ * Everything rejects with `FsError` and nothing else. `fuse/` speaks to this and to nothing below it.
+ */
+import type { Bytes, HandleId, Ino, Nanoseconds } from '../core/types.ts'
+
+export type FileKind = 'file' | 'directory' | 'symlink'
+
+/** All that stat tells. */
+export interface Attr {
+  readonly ino: Ino
+  readonly kind: FileKind
+  /** Permission bits, setuid, setgid and sticky; no type bits. */
+  readonly perm: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: Bytes
+  readonly nlink: number
+  readonly mtime: Nanoseconds
+  readonly ctime: Nanoseconds
+  readonly atime: Nanoseconds
+}
+
+/** What to change; what is absent stays. `'now'` is the daemon's clock. */
+export interface AttrChange {
+  readonly perm?: number
+  readonly uid?: number
+  readonly gid?: number
+  readonly size?: Bytes
+  readonly mtime?: Nanoseconds | 'now'
+  readonly atime?: Nanoseconds | 'now'
+}
+
+export interface OpenFlags {
+  readonly read: boolean
+  readonly write: boolean
+  readonly append: boolean
+  readonly truncate: boolean
+}
+
+export interface DirEntry {
+  readonly name: string
+  readonly ino: Ino
+  /** Undefined where only a HEAD could tell (a symlink looks like a file in a listing). */
+  readonly kind: FileKind | undefined
+}
+
+export interface FsStat {
+  /** Bytes. */
+  readonly total: Bytes
+  readonly free: Bytes
+  readonly files: number
+  readonly nameMax: number
+}
+
+export interface FileSystem {
+  lookup(parent: Ino, name: string): Promise<Attr>
+  getattr(ino: Ino, handle?: HandleId): Promise<Attr>
+  setattr(ino: Ino, change: AttrChange, handle?: HandleId): Promise<Attr>
+  readlink(ino: Ino): Promise<string>
+
+  mkdir(parent: Ino, name: string, perm: number): Promise<Attr>
+  symlink(parent: Ino, name: string, target: string): Promise<Attr>
+  unlink(parent: Ino, name: string): Promise<void>
+  rmdir(parent: Ino, name: string): Promise<void>
+  /** Replaces an existing target as rename(2) says; `noReplace` answers EEXIST instead. */
+  rename(parent: Ino, name: string, newParent: Ino, newName: string, noReplace?: boolean): Promise<void>
+  /** Always EPERM: object stores have no second name for the same bytes. */
+  link(ino: Ino, newParent: Ino, newName: string): Promise<Attr>
+
+  create(parent: Ino, name: string, perm: number, flags: OpenFlags): Promise<{ attr: Attr; handle: HandleId }>
+  open(ino: Ino, flags: OpenFlags): Promise<HandleId>
+  /** Fills `into`; short only at the end of the file. Resolves with the count. */
+  read(handle: HandleId, into: Uint8Array, offset: Bytes): Promise<number>
+  /** All of `from` is taken over (in the journal) when it resolves. Append handles ignore `offset`. */
+  write(handle: HandleId, from: Uint8Array, offset: Bytes): Promise<number>
+  /** close(2) of one descriptor: may come several times, also before any write. */
+  flush(handle: HandleId): Promise<void>
+  fsync(handle: HandleId, dataOnly: boolean): Promise<void>
+  release(handle: HandleId): Promise<void>
+
+  opendir(ino: Ino): Promise<HandleId>
+  /** The whole directory, without `.` and `..`; a snapshot. */
+  readdir(handle: HandleId): Promise<readonly DirEntry[]>
+  fsyncdir(handle: HandleId): Promise<void>
+  releasedir(handle: HandleId): Promise<void>
+
+  /** Rejects ENODATA when there is none. */
+  getxattr(ino: Ino, name: string): Promise<Uint8Array>
+  setxattr(ino: Ino, name: string, value: Uint8Array, how: 'either' | 'create' | 'replace'): Promise<void>
+  listxattr(ino: Ino): Promise<readonly string[]>
+  removexattr(ino: Ino, name: string): Promise<void>
+
+  statfs(): Promise<FsStat>
+}
