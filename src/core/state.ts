@@ -23,10 +23,10 @@ export interface Source {
   readonly size: Bytes
 }
 
-/** What the mount says about a key. */
+/** What the mount says about a key. Without `meta`, the metadata of the stored source is kept as it is. */
 export type Desired =
   | { readonly is: 'absent' }
-  | { readonly is: 'present'; readonly content: Content; readonly meta: ObjectMeta }
+  | { readonly is: 'present'; readonly content: Content; readonly meta?: ObjectMeta }
 
 /** What the bucket is known to hold under a key. */
 export type StoredState =
@@ -55,9 +55,10 @@ export interface KeyRecord {
   readonly desired: Desired
   /**
    * The version that the desired state was built over: what a conditional write compares with.
-   * Set to `unknown` durably before a request that may change it leaves, so that a crash in between is seen.
    */
   readonly stored: StoredState
+  /** Set durably before a request that may change the key leaves, so that a crash before its reply is seen. */
+  readonly sending?: boolean
   readonly upload?: UploadRecord
   readonly parked?: Parked
 }

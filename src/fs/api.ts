@@ -53,14 +53,20 @@ export interface FsStat {
   readonly nameMax: number
 }
 
+/** Who asks, where the kernel's edge can tell (fuse-native can't): the owner of what is made. */
+export interface Caller {
+  readonly uid: number
+  readonly gid: number
+}
+
 export interface FileSystem {
   lookup(parent: Ino, name: string): Promise<Attr>
   getattr(ino: Ino, handle?: HandleId): Promise<Attr>
   setattr(ino: Ino, change: AttrChange, handle?: HandleId): Promise<Attr>
   readlink(ino: Ino): Promise<string>
 
-  mkdir(parent: Ino, name: string, perm: number): Promise<Attr>
-  symlink(parent: Ino, name: string, target: string): Promise<Attr>
+  mkdir(parent: Ino, name: string, perm: number, caller?: Caller): Promise<Attr>
+  symlink(parent: Ino, name: string, target: string, caller?: Caller): Promise<Attr>
   unlink(parent: Ino, name: string): Promise<void>
   rmdir(parent: Ino, name: string): Promise<void>
   /** Replaces an existing target as rename(2) says; `noReplace` answers EEXIST instead. */
@@ -68,7 +74,7 @@ export interface FileSystem {
   /** Always EPERM: object stores have no second name for the same bytes. */
   link(ino: Ino, newParent: Ino, newName: string): Promise<Attr>
 
-  create(parent: Ino, name: string, perm: number, flags: OpenFlags): Promise<{ attr: Attr; handle: HandleId }>
+  create(parent: Ino, name: string, perm: number, flags: OpenFlags, caller?: Caller): Promise<{ attr: Attr; handle: HandleId }>
   open(ino: Ino, flags: OpenFlags): Promise<HandleId>
   /** Fills `into`; short only at the end of the file. Resolves with the count. */
   read(handle: HandleId, into: Uint8Array, offset: Bytes): Promise<number>

@@ -68,6 +68,11 @@ export interface Stage {
    * counted as own. Not a change: `revision` stays.
    */
   fill(from: Uint8Array, offset: Bytes): Promise<void>
+  /**
+   * The base's bytes that still show are now also those of `base` (this stage was uploaded as it, or it was copied):
+   * recorded durably. `own`, `baseLimit` and `revision` stay. Throws FsError.
+   */
+  rebase(base: Source): void
   /** mtime of the local file in ms: the last write, for recovery. */
   modified(): number
   /** Bytes and map are on the disk. */

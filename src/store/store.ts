@@ -86,6 +86,13 @@ export interface PutOptions extends WriteConditions {
   readonly signal?: AbortSignal
 }
 
+/** As PutOptions, but without `meta` the source's metadata is kept as it is (S3: the COPY directive). */
+export interface CopyOptions extends WriteConditions {
+  readonly meta?: ObjectMeta
+  readonly acl?: CannedAcl
+  readonly signal?: AbortSignal
+}
+
 /** A body in memory: one piece or several in order. Not changed by anyone until the call settles. */
 export type Body = Uint8Array | readonly Uint8Array[]
 
@@ -189,8 +196,8 @@ export interface ObjectStore {
   get(key: Key, options: GetOptions, sink: Sink): Promise<ObjectHead>
 
   put(key: Key, body: Body, options: PutOptions): Promise<Stored>
-  /** A server-side copy with new metadata. Large sources are copied in parts by the adapter. */
-  copy(from: CopySource, to: Key, options: PutOptions): Promise<Stored>
+  /** A server-side copy, with new metadata or the source's. Large sources are copied in parts by the adapter. */
+  copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored>
   /** New metadata for the same bytes. On S3 a copy onto itself. Rejects `not-found`; `changed` if ifMatch fails. */
   setMeta(from: CopySource, options: PutOptions): Promise<Stored>
   /** Gone afterwards, or it never was: both resolve. With ifMatch a different version rejects with `changed`. */
