@@ -39,7 +39,7 @@ export function add(list: readonly Range[], range: Range): readonly Range[] {
   const last = list.at(-1)
   if (last === undefined || start > last.end) return [...list, { start, end }]
   if (start >= last.start) {
-    return end <= last.end ? list : list.with(-1, { start: last.start, end })
+    return end <= last.end ? list : list.toSpliced(-1, 1, { start: last.start, end })
   }
   const from = firstTouching(list, start)
   const first = list[from]!

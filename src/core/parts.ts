@@ -5,7 +5,8 @@
  * Both keep the server's rules: at most `maxParts` parts, none over `maxPart`, none but the last under
  * `minPart`. `maxPart` must be at least twice `minPart` (S3: 5 MiB and 5 GiB).
  */
-import { add, total } from './extents.ts'
+import { add, clip } from './extents.ts'
+import { length } from './range.ts'
 import type { Bytes, Range } from './types.ts'
 
 /** The limits that matter here; a store's `Limits` has them. */
@@ -127,19 +128,18 @@ export function planParts(
   const { maxPart, maxParts } = limits
   if (size <= 0) return []
   if (size > maxPart * maxParts) throw new RangeError(`${size} bytes do not fit ${maxParts} parts`)
-  let dirty: readonly Range[] = []
-  for (const range of own)
-    dirty = add(dirty, { start: range.start, end: Math.min(range.end, size) })
-  dirty = add(dirty, { start: Math.max(0, baseLimit), end: size })
+  const below = Math.min(Math.max(0, baseLimit), size)
+  const dirty = add(clip(own, below), { start: below, end: size })
 
   for (let least = Math.max(1, limits.minPart); ; least *= 2) {
-    const sent = growRuns(dirty, size, Math.min(least, size))
-    for (let target = Math.max(SEND_SIZE, least); ; target *= 2) {
-      const parts = cut(sent, size, { ...limits, target: Math.min(target, maxPart) })
-      if (parts.length <= maxParts) return parts
-      if (target >= maxPart) break
-    }
-    if (total(sent) >= size) return cut(sent, size, { ...limits, target: maxPart })
+    const spans = spansOf(growRuns(dirty, size, Math.min(least, size)), size)
+    const fits = (target: Bytes) =>
+      spans.reduce((sum, span) => sum + partCount(span, target, limits), 0) <= maxParts
+    const whole = spans.length === 1
+    if (!whole && !fits(maxPart)) continue
+    let target = Math.min(Math.max(SEND_SIZE, limits.minPart), maxPart)
+    while (target < maxPart && !fits(target)) target = Math.min(2 * target, maxPart)
+    return cut(spans, target, limits)
   }
 }
 
@@ -178,37 +178,43 @@ function growRuns(dirty: readonly Range[], size: Bytes, least: Bytes): readonly 
   return sent
 }
 
-interface CutLimits extends PartLimits {
-  readonly target: Bytes
+/** A run of bytes that all travel in the same way. */
+type Span = Omit<PlannedPart, 'number'>
+
+/** The runs to send and the clean bytes between them, in order. */
+function spansOf(sent: readonly Range[], size: Bytes): Span[] {
+  const spans: Span[] = []
+  let at = 0
+  for (const range of sent) {
+    if (range.start > at) spans.push({ range: { start: at, end: range.start }, how: 'copy' })
+    spans.push({ range, how: 'send' })
+    at = range.end
+  }
+  if (at < size) spans.push({ range: { start: at, end: size }, how: 'copy' })
+  return spans
 }
 
-function cut(sent: readonly Range[], size: Bytes, limits: CutLimits): PlannedPart[] {
+/** How many parts a span makes: as near to `target` (copies: the largest) as the limits on a part allow. */
+function partCount({ range, how }: Span, target: Bytes, limits: PartLimits): number {
+  const bytes = length(range)
+  const most = Math.max(1, Math.floor(bytes / Math.max(1, limits.minPart)))
+  const wanted = how === 'copy' ? 1 : Math.round(bytes / target)
+  return Math.max(1, Math.ceil(bytes / limits.maxPart), Math.min(most, wanted))
+}
+
+/** The spans in nearly equal pieces. */
+function cut(spans: readonly Span[], target: Bytes, limits: PartLimits): PlannedPart[] {
   const parts: PlannedPart[] = []
-  const push = (run: Range, how: PlannedPart['how']) => {
-    for (const range of pieces(run, how === 'copy' ? limits.maxPart : limits.target, limits)) {
-      parts.push({ number: parts.length + 1, range, how })
+  for (const span of spans) {
+    const { range, how } = span
+    const count = partCount(span, target, limits)
+    const bytes = length(range)
+    const each = Math.floor(bytes / count)
+    const edge = (index: number) => range.start + each * index + Math.min(index, bytes % count)
+    for (let index = 0; index < count; index++) {
+      const piece = { start: edge(index), end: edge(index + 1) }
+      parts.push({ number: parts.length + 1, range: piece, how })
     }
   }
-  let at = 0
-  for (const run of sent) {
-    if (run.start > at) push({ start: at, end: run.start }, 'copy')
-    push(run, 'send')
-    at = run.end
-  }
-  if (at < size) push({ start: at, end: size }, 'copy')
   return parts
-}
-
-/** Nearly equal pieces, as close to `target` as the smallest and the largest part allow. */
-function pieces(run: Range, target: Bytes, limits: PartLimits): Range[] {
-  const bytes = run.end - run.start
-  const most = Math.max(1, Math.floor(bytes / Math.max(1, limits.minPart)))
-  const count = Math.max(
-    Math.ceil(bytes / limits.maxPart),
-    Math.min(most, Math.round(bytes / target)),
-    1,
-  )
-  const each = Math.floor(bytes / count)
-  const edge = (index: number) => run.start + each * index + Math.min(index, bytes % count)
-  return Array.from({ length: count }, (_, index) => ({ start: edge(index), end: edge(index + 1) }))
 }

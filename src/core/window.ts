@@ -73,11 +73,8 @@ export function advance(
   const end = Math.min(offset + length, size)
   if (end <= offset) return { window, ahead: undefined }
   const reach = tolerance(window, length)
-  if (
-    window.run === 0 ? offset > 0 : Math.abs(offset - window.front) > reach && end !== window.front
-  ) {
-    return { window: { front: end, run: end - offset, distance: 0 }, ahead: undefined }
-  }
+  const seek = window.run === 0 ? offset > 0 : Math.abs(offset - window.front) > reach
+  if (seek) return { window: { front: end, run: end - offset, distance: 0 }, ahead: undefined }
   if (end <= window.front) return { window, ahead: aheadOf(window, size) }
   const run = window.run + (end - offset)
   const next = { front: end, run, distance: grown(window, run, limits) }
