@@ -1,0 +1,53 @@
+/** From an object's head to POSIX attributes, whoever wrote the object. */
+import { isDirectoryType, isLinkType } from './content-type.ts'
+import * as fields from './metadata-fields.ts'
+import { defaultPerm, kindOfMode } from './posix.ts'
+import type { AttributeDefaults, AttributeSource, PosixKind, ReadAttributes } from './posix.ts'
+
+/** The longest target that a symlink can have, in bytes (PATH_MAX without the NUL). */
+const TARGET_MAX = 4095
+/** Hadoop's s3n: a directory's marker. */
+const FOLDER = '_$folder$'
+
+/** Reads what is there, with `defaults` and the object's own modification time for what is not. */
+export function readAttributes(head: AttributeSource, defaults: AttributeDefaults): ReadAttributes {
+  const { user } = head.meta
+  const mode = fields.valueOf(user, fields.MODE_FIELDS)
+  const target = targetOf(head)
+  const kind = kindOf(head, mode, target)
+  return {
+    kind,
+    perm: mode === undefined ? defaultPerm(kind, defaults) : mode & 0o7777,
+    uid: fields.valueOf(user, fields.UID_FIELDS) ?? defaults.uid,
+    gid: fields.valueOf(user, fields.GID_FIELDS) ?? defaults.gid,
+    mtime:
+      fields.valueOf(user, fields.MTIME_FIELDS) ?? BigInt(Math.trunc(head.modified)) * 1_000_000n,
+    ...(kind === 'symlink' && target !== undefined && { symlinkTarget: target }),
+  }
+}
+
+/** A target in metadata. svfs's field has too ordinary a name to count without its content type. */
+function targetOf({ meta }: AttributeSource): string | undefined {
+  const target = fields.valueOf(meta.user, fields.TARGET_FIELDS)
+  if (target !== undefined && target !== '') return target
+  return isLinkType(meta.contentType) ? meta.user['symlink-target'] : undefined
+}
+
+function kindOf(
+  head: AttributeSource,
+  mode: number | undefined,
+  target: string | undefined,
+): PosixKind {
+  const { key, size, meta } = head
+  if (key.endsWith('/')) return 'directory'
+  if (target !== undefined) return 'symlink'
+  const stored = mode === undefined ? undefined : kindOfMode(mode)
+  const link =
+    stored === 'symlink' || isLinkType(meta.contentType) || meta.user[fields.IS_SYMLINK] === 'true'
+  // What cannot be a target is shown as the file that it is.
+  if (link) return size > 0 && size <= TARGET_MAX ? 'symlink' : 'file'
+  const marker = isDirectoryType(meta.contentType) || key.endsWith(FOLDER)
+  const kind = stored ?? (marker ? 'directory' : 'file')
+  // A directory has no bytes: where there are some, they must stay within reach.
+  return kind === 'directory' && size > 0 ? 'file' : kind
+}

@@ -1,0 +1,13 @@
+/**
+ * POSIX attributes in user metadata: the way in. Formats and who writes them: `metadata-fields.ts`.
+ */
+export { forNewContent, writeAttributes } from './metadata-write.ts'
+export { readAttributes } from './metadata-read.ts'
+export { isPosixField } from './posix-fields.ts'
+export type {
+  AttributeDefaults,
+  AttributeSource,
+  PosixAttributes,
+  PosixKind,
+  ReadAttributes,
+} from './posix.ts'

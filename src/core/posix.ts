@@ -1,0 +1,73 @@
+/** An object as POSIX has it: the words that reading and writing metadata share. */
+import type { Bytes, Key, Milliseconds, Nanoseconds, ObjectMeta } from './types.ts'
+
+/** `special`: a device, FIFO or socket that somebody stored; it can be seen, renamed and removed. */
+export type PosixKind = 'file' | 'directory' | 'symlink' | 'special'
+
+/** What can be kept with an object. On writing, what is absent is not kept. */
+export interface PosixAttributes {
+  readonly kind: PosixKind
+  /** Permission bits, setuid, setgid and sticky: 0 to 07777. */
+  readonly perm?: number
+  readonly uid?: number
+  readonly gid?: number
+  readonly mtime?: Nanoseconds
+  /** Only where it is kept in metadata; otherwise a symlink's target is the object's body. */
+  readonly symlinkTarget?: string
+}
+
+/** What reading answers: complete, the mount's defaults where the object says nothing. */
+export interface ReadAttributes extends PosixAttributes {
+  readonly perm: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtime: Nanoseconds
+}
+
+/** The mount's own answer for objects that say nothing. A symlink's is always 0777. */
+export interface AttributeDefaults {
+  readonly uid: number
+  readonly gid: number
+  /** Permission bits of files and of directories. */
+  readonly filePerm: number
+  readonly dirPerm: number
+}
+
+/** What of an object's head is looked at; `ObjectHead` fits. */
+export interface AttributeSource {
+  readonly key: Key
+  readonly size: Bytes
+  readonly modified: Milliseconds
+  readonly meta: ObjectMeta
+}
+
+/** The type bits of st_mode. */
+export const S_IFMT = 0o170000
+export const S_IFIFO = 0o010000
+export const S_IFCHR = 0o020000
+export const S_IFDIR = 0o040000
+export const S_IFBLK = 0o060000
+export const S_IFREG = 0o100000
+export const S_IFLNK = 0o120000
+export const S_IFSOCK = 0o140000
+
+const KINDS: ReadonlyMap<number, PosixKind> = new Map([
+  [S_IFIFO, 'special'],
+  [S_IFCHR, 'special'],
+  [S_IFDIR, 'directory'],
+  [S_IFBLK, 'special'],
+  [S_IFREG, 'file'],
+  [S_IFLNK, 'symlink'],
+  [S_IFSOCK, 'special'],
+])
+
+/** The kind that a mode's type bits say; undefined for bare permissions and for what is no type. */
+export function kindOfMode(mode: number): PosixKind | undefined {
+  return KINDS.get(mode & S_IFMT)
+}
+
+/** The permissions of an object that says nothing. */
+export function defaultPerm(kind: PosixKind, defaults: AttributeDefaults): number {
+  if (kind === 'symlink') return 0o777
+  return kind === 'directory' ? defaults.dirPerm : defaults.filePerm
+}
