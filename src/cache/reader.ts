@@ -19,7 +19,13 @@ export interface ObjectReader {
    * Every GET says If-Match: a replaced object rejects with kind `changed`.
    * Failures that may pass are retried, also from the middle of a body, until the read deadline, then `timeout`.
    */
-  read(version: ObjectVersion, offset: Bytes, into: Uint8Array, ahead: Range | undefined, signal?: AbortSignal): Promise<number>
+  read(
+    version: ObjectVersion,
+    offset: Bytes,
+    into: Uint8Array,
+    ahead: Range | undefined,
+    signal?: AbortSignal,
+  ): Promise<number>
 
   /** Stops read-ahead for a version that nobody has open any more; pages that are there stay. */
   quiet(version: ObjectVersion): void
