@@ -1,0 +1,93 @@
+/**
+ * Opens a Swift account or a container of it: the one place that builds the adapter's parts together.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Clock, Log, Random } from '../../core/ports.ts'
+import { silentLog } from '../../core/ports.ts'
+import type { Body } from '../store.ts'
+import { SwiftClient } from './client.ts'
+import type { SwiftConfig } from './config.ts'
+import { capabilitiesOf } from './features.ts'
+import { SwiftService } from './service.ts'
+import { Session } from './session.ts'
+import { SwiftStore } from './swift-store.ts'
+import { Transport } from './transport.ts'
+
+export interface SwiftOpenOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log?: Log
+  /** Most connections. Default 32. */
+  readonly maxSockets?: number
+  /** Milliseconds without progress before a request fails. */
+  readonly timeout?: number
+  readonly showSegments?: boolean
+  /** MD5 of a body, in hexadecimal; default: on this thread. */
+  readonly md5?: (body: Body) => Promise<string>
+}
+
+/** The account, authenticated. Rejects as `Session.access` does. Closing it closes all stores opened from it. */
+export async function openSwiftService(
+  config: SwiftConfig,
+  options: SwiftOpenOptions,
+): Promise<SwiftService> {
+  const { client, transport, parts } = await connect(config, options)
+  return new SwiftService({
+    client,
+    capabilities: parts.capabilities,
+    now: () => options.clock.now(),
+    openContainer: name =>
+      Promise.resolve(new SwiftStore({ ...parts, container: name, close: () => {} })),
+    ...(options.showSegments === undefined ? {} : { showSegments: options.showSegments }),
+    close: () => transport.close(),
+  })
+}
+
+/** One container, authenticated; that it is there is for `probe` to find. */
+export async function openSwiftStore(
+  config: SwiftConfig,
+  container: string,
+  options: SwiftOpenOptions,
+): Promise<SwiftStore> {
+  const { transport, parts } = await connect(config, options)
+  return new SwiftStore({ ...parts, container, close: () => transport.close() })
+}
+
+async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
+  const { clock, random, log = silentLog } = options
+  const transport = new Transport({
+    tls: {
+      ...(config.caFile === undefined ? {} : { ca: readFileSync(config.caFile) }),
+      ...(config.verify ? {} : { rejectUnauthorized: false }),
+    },
+    ...(options.maxSockets === undefined ? {} : { maxSockets: options.maxSockets }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+  })
+  try {
+    const client = new SwiftClient(new Session(config, transport, clock), transport)
+    const { storageUrl } = await client.session.access()
+    const capabilities = capabilitiesOf(await client.info())
+    const newKey = (): string => randomBytes(24).toString('hex')
+    const parts = {
+      client,
+      storageUrl,
+      capabilities,
+      clock,
+      random,
+      log,
+      md5: options.md5 ?? md5Here,
+      newKey,
+    }
+    return { client, transport, parts }
+  } catch (error) {
+    transport.close()
+    throw error
+  }
+}
+
+function md5Here(body: Body): Promise<string> {
+  const hash = createHash('md5')
+  for (const piece of body instanceof Uint8Array ? [body] : body) hash.update(piece)
+  return Promise.resolve(hash.digest('hex'))
+}

@@ -1,0 +1,280 @@
+/**
+ * Which segments may be deleted: the rule that makes shared segments safe without a database.
+ *
+ * Invariant: before a manifest that has segments of a group (folder) of ours is stored under a key, a small record
+ * `ref(group, key)` is in the segments container, and seen in its listing. Unfinished uploads that will have such
+ * segments leave `ref(group, upload)`, which counts as long as the upload's marker is there.
+ * Segments are deleted only after the manifest that had them is gone or replaced, and only those that no object
+ * named by a reference has in its manifest *now*. A reference too young for its manifest to be expected keeps
+ * everything. So a crash leaves at worst segments too many, which `sweep` finds; never one too few.
+ *
+ * Segments of others: deleted with their object only where their name says that they are its own, as the swift tool
+ * (`KEY/slo/TIME/SIZE/SEGSIZE/`, `KEY/TIME/SIZE/SEGSIZE/`), rclone (`KEY/TIME/SIZE/`) and the S3 layer
+ * (`KEY/UPLOAD/` in `CONTAINER+segments`) name them, and no reference says otherwise; those programs do the same.
+ * All others are left alone.
+ */
+import type { Key } from '../../core/types.ts'
+import { eachParallel } from './bulk.ts'
+import { isLarge, isStatic } from './headers.ts'
+import { jsonOf } from './client.ts'
+import { byGroup, groupsOf, parseManifest, type Slice } from './manifest.ts'
+import { ALL_SEGMENTS, isOurGroup, markerOf, pendingRefOf, refOf, refsOf } from './names.ts'
+import { trouble } from './errors.ts'
+import type { Headers } from './headers.ts'
+import type { Segments, SegmentEntry } from './segments.ts'
+
+/** What a large object consists of. */
+export type Layout =
+  | { readonly kind: 'static'; readonly slices: readonly Slice[] }
+  /** `container/prefix` of the segments. */
+  | { readonly kind: 'dynamic'; readonly prefix: string }
+
+/** A reference younger than this may belong to a manifest that is about to be stored. */
+const YOUNG = 10 * 60_000
+/** Segments without a reference and a marker are swept only when older than this. */
+const SWEEP_AGE = 60 * 60_000
+
+interface Reference {
+  readonly key?: Key
+  readonly upload?: string
+  /** Segments of others that belonged to their object by name. */
+  readonly owned?: boolean
+}
+
+export class Ownership {
+  readonly #segments: Segments
+  readonly #pause: (ms: number) => Promise<void>
+
+  constructor(segments: Segments, pause: (ms: number) => Promise<void>) {
+    this.#segments = segments
+    this.#pause = pause
+  }
+
+  /** The layout of a large object whose HEAD told `headers`; undefined for a plain one. Rejects `not-found`. */
+  async layout(key: Key, headers: Headers): Promise<Layout | undefined> {
+    if (!isLarge(headers)) return undefined
+    if (!isStatic(headers)) {
+      return { kind: 'dynamic', prefix: decodeURIComponent(headers['x-object-manifest'] ?? '') }
+    }
+    const operation = 'GetManifest'
+    const { client, owner } = this.#segments
+    const reply = await client.request({
+      operation,
+      method: 'GET',
+      container: owner,
+      key,
+      query: { 'multipart-manifest': 'get' },
+    })
+    try {
+      return { kind: 'static', slices: parseManifest(jsonOf(reply, operation)) }
+    } catch (error) {
+      if (error instanceof TypeError) throw trouble('corrupt', operation, error.message, key)
+      throw error
+    }
+  }
+
+  /** What the object has now; undefined for a plain object or none. */
+  async layoutNow(key: Key): Promise<Layout | undefined> {
+    const { client, owner } = this.#segments
+    const reply = await client.request({
+      operation: 'HeadObject',
+      method: 'HEAD',
+      container: owner,
+      key,
+      accept: [404],
+    })
+    return reply.status === 404 ? undefined : this.layout(key, reply.headers)
+  }
+
+  /**
+   * Says that `key` is going to have segments of these groups. `from`: the object that has them now, so that
+   * segments of others keep their owner. Returns when every reference shows in the listing. Rejects `unavailable`
+   * where one does not within seconds.
+   */
+  async claim(groups: Iterable<string>, key: Key, from?: Key): Promise<void> {
+    await this.#segments.ensure()
+    await eachParallel([...groups], 4, async group => {
+      const ours = isOurGroup(group, this.#segments.name)
+      const owned = !ours && from !== undefined && (await this.#ownedBy(group, from))
+      const record: Reference = owned ? { key, owned } : { key }
+      if (owned && from !== key) {
+        await this.#segments.putRecord(refOf(group, from), { key: from, owned } satisfies Reference)
+      }
+      const name = refOf(group, key)
+      await this.#segments.putRecord(name, { ...record, group })
+      await this.#seen(group, name)
+    })
+  }
+
+  /** Says that an unfinished upload is going to have segments of these groups. */
+  async claimPending(groups: Iterable<string>, upload: string): Promise<void> {
+    await eachParallel([...groups], 4, async group => {
+      await this.#segments.putRecord(pendingRefOf(group, upload), { upload, group })
+    })
+  }
+
+  async dropPending(groups: Iterable<string>, upload: string): Promise<void> {
+    await this.#segments.remove([...groups].map(group => pendingRefOf(group, upload)))
+  }
+
+  /** Deletes what `old` had and neither `now` (the layout of `key` at present) nor any other object has. */
+  async release(key: Key, old: Layout, now: Layout | undefined): Promise<void> {
+    const paths = await this.#pathsOf(key, old)
+    const kept = usesOf(now)
+    await this.releasePaths(
+      paths.filter(path => !kept(path)),
+      key,
+      now,
+    )
+    const still = now === undefined ? new Set<string>() : layoutGroups(now)
+    const over = [...layoutGroups(old)].filter(group => !still.has(group))
+    await this.#segments.remove(over.map(group => refOf(group, key)))
+  }
+
+  /** Deletes those of the segments (`container/name`) that nothing refers to. */
+  async releasePaths(
+    paths: readonly string[],
+    key: Key | undefined,
+    now: Layout | undefined,
+  ): Promise<void> {
+    await eachParallel([...byGroup(paths)], 4, async ([group, members]) => {
+      const container = group.split('/', 1)[0] ?? ''
+      if (!this.#segments.isConventional(container)) return
+      const free = await this.#unreferenced(group, members, key, now)
+      const names = free.map(path => path.slice(container.length + 1))
+      await this.#segments.remove(names, container)
+    })
+  }
+
+  /**
+   * Finds segments of ours that no object has: left-overs of crashes. Uploads under way (with a marker) are left.
+   * Resolves with how many were deleted.
+   */
+  async sweep(minAge = SWEEP_AGE): Promise<{ segments: number; bytes: number }> {
+    const { entries, now } = await this.#segments.list(ALL_SEGMENTS)
+    const byName = new Map(entries.map(entry => [`${this.#segments.name}/${entry.name}`, entry]))
+    let segments = 0
+    let bytes = 0
+    for (const [group, members] of byGroup(byName.keys())) {
+      const all = members.map(path => byName.get(path)).filter(entry => entry !== undefined)
+      if (all.some(entry => now - entry.modified < minAge)) continue
+      if (await this.#segments.exists(markerOf(group.slice(this.#segments.name.length + 1))))
+        continue
+      const free = await this.#unreferenced(group, members, undefined, undefined)
+      await this.#segments.remove(free.map(path => path.slice(this.#segments.name.length + 1)))
+      segments += free.length
+      bytes += free.reduce((sum, path) => sum + (byName.get(path)?.bytes ?? 0), 0)
+    }
+    return { segments, bytes }
+  }
+
+  /** Members that no referenced object has at present. Stale references are taken away. */
+  async #unreferenced(
+    group: string,
+    members: readonly string[],
+    key: Key | undefined,
+    now: Layout | undefined,
+  ): Promise<readonly string[]> {
+    const { entries, now: time } = await this.#segments.list(refsOf(group))
+    const own = key === undefined ? undefined : refOf(group, key)
+    const ours = isOurGroup(group, this.#segments.name)
+    let owned = ours || (key !== undefined && isNatural(group, key, this.#segments))
+    let free = members.filter(path => !usesOf(now)(path))
+    const stale: string[] = []
+    for (const entry of entries) {
+      const reference = (await this.#segments.getRecord(entry.name)) as Reference | undefined
+      if (reference === undefined) continue
+      owned ||= reference.owned === true
+      if (entry.name === own) continue
+      const layout = await this.#referring(reference, entry, time)
+      if (layout === 'keep') return []
+      const uses = usesOf(layout)
+      free = free.filter(path => !uses(path))
+      const alive = layout !== undefined && layoutGroups(layout).has(group)
+      if (!alive && time - entry.modified > SWEEP_AGE) stale.push(entry.name)
+    }
+    if (!owned) return []
+    await this.#segments.remove(stale)
+    return free
+  }
+
+  /** The layout of the object that a reference names; `keep` where it cannot be told yet. */
+  async #referring(
+    reference: Reference,
+    entry: SegmentEntry,
+    time: number,
+  ): Promise<'keep' | Layout | undefined> {
+    if (reference.upload !== undefined) {
+      return (await this.#segments.exists(markerOf(reference.upload))) ? 'keep' : undefined
+    }
+    if (reference.key === undefined) return 'keep'
+    const layout = await this.layoutNow(reference.key)
+    return layout === undefined && time - entry.modified < YOUNG ? 'keep' : layout
+  }
+
+  async #seen(group: string, name: string): Promise<void> {
+    for (let tries = 0; tries < 10; tries++) {
+      const { entries } = await this.#segments.list(refsOf(group))
+      if (entries.some(entry => entry.name === name)) return
+      await this.#pause(200 * (tries + 1))
+    }
+    throw trouble(
+      'unavailable',
+      'ClaimSegments',
+      'the listing of the segments container lags behind',
+    )
+  }
+
+  async #ownedBy(group: string, key: Key): Promise<boolean> {
+    if (isNatural(group, key, this.#segments)) return true
+    const reference = (await this.#segments.getRecord(refOf(group, key))) as Reference | undefined
+    return reference?.owned === true
+  }
+
+  async #pathsOf(key: Key, layout: Layout): Promise<string[]> {
+    if (layout.kind === 'static') {
+      // A segment that is a large object itself has segments that nobody here has looked at.
+      if (layout.slices.some(slice => slice.nested === true)) return []
+      return [...new Set(layout.slices.map(slice => slice.path))]
+    }
+    const slash = layout.prefix.indexOf('/')
+    const container = layout.prefix.slice(0, slash)
+    const prefix = layout.prefix.slice(slash + 1)
+    if (slash < 0 || !prefix.endsWith('/') || !this.#segments.isConventional(container)) return []
+    // Listed only where they would be deleted: a claimed copy has a reference of its own.
+    const group = `${container}/${prefix.slice(0, -1)}`
+    if (!(await this.#ownedBy(group, key))) return []
+    const { entries } = await this.#segments.list(prefix, container)
+    return entries.map(entry => `${container}/${entry.name}`)
+  }
+}
+
+/** The groups whose segments a layout has. */
+export function layoutGroups(layout: Layout): Set<string> {
+  if (layout.kind === 'static') return groupsOf(layout.slices)
+  return new Set([layout.prefix.replace(/\/$/, '')])
+}
+
+/** Tells of a segment's path whether the layout has it. */
+export function usesOf(layout: Layout | undefined): (path: string) => boolean {
+  if (layout === undefined) return () => false
+  if (layout.kind === 'dynamic') return path => path.startsWith(layout.prefix)
+  const paths = new Set(layout.slices.map(slice => slice.path))
+  return path => paths.has(path)
+}
+
+/** Whether a group of others belongs to the object by its name. */
+export function isNatural(
+  group: string,
+  key: Key,
+  segments: Pick<Segments, 'name' | 'isConventional'>,
+): boolean {
+  const slash = group.indexOf('/')
+  const container = group.slice(0, slash)
+  const folder = group.slice(slash + 1)
+  if (slash < 0 || !segments.isConventional(container) || !folder.startsWith(`${key}/`))
+    return false
+  const rest = folder.slice(key.length + 1)
+  if (container !== segments.name) return /^[^/]+$/.test(rest)
+  return /^(slo\/)?\d+(\.\d+)?\/\d+(\/\d+)?$/.test(rest)
+}
