@@ -31,6 +31,7 @@ export class Fetcher {
   readonly #running = new Set<Fetch>()
   /** Demands that found no frame, by page, in order. */
   #queue: { readonly demand: PageWaiter; readonly index: number }[] = []
+  #draining = false
   #aheadPaused = false
   #closed = false
 
@@ -40,6 +41,7 @@ export class Fetcher {
     this.#mostLoading = Math.min(Math.floor(limits.loading / PAGE_SIZE), half)
     this.#longest = Math.max(1, Math.min(Math.floor(limits.range / PAGE_SIZE), half))
     this.#mostGets = limits.gets
+    ports.cache.onRoom = () => this.#room()
   }
 
   /** GETs that run. */
@@ -172,7 +174,6 @@ export class Fetcher {
     void fetch.run().then(failed => {
       this.#running.delete(fetch)
       if (failed !== undefined) this.#failed(fetch, failed)
-      this.#drain()
     })
     return []
   }
@@ -196,15 +197,29 @@ export class Fetcher {
     })
   }
 
-  /** Frames may be free again: demands that wait go on, in order. */
+  /** A frame can be had again: once this step is over, demands that wait for one go on. */
+  #room(): void {
+    if (this.#queue.length === 0 || this.#draining) return
+    this.#draining = true
+    queueMicrotask(() => {
+      this.#draining = false
+      this.#drain()
+    })
+  }
+
   #drain(): void {
-    const queue = this.#queue
-    if (queue.length === 0 || this.#closed) return
-    this.#queue = []
-    for (const { demand, index } of queue) {
-      if (demand.settled) continue
-      if (this.#queue.length > 0) this.#queue.push({ demand, index })
-      else this.demand(demand, index, index, undefined)
+    const { cache } = this.#ports
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      const { demand, index } = head
+      const { version } = demand
+      const there = cache.find(version)?.pages.get(index)
+      if (!demand.settled && !this.#take(demand, index)) {
+        const page = there ?? cache.reserve(version, index)
+        if (page === undefined) return
+        wait(page, demand)
+        if (there === undefined) this.#start(version, [page])
+      }
+      this.#queue.shift()
     }
   }
 }

@@ -53,6 +53,8 @@ export interface Content {
 }
 
 export class PageCache {
+  /** Called when a page stopped loading, so that its frame can be had. */
+  onRoom: () => void = () => {}
   readonly #arena: Arena
   readonly #ready: LRUCache<Page, Page>
   readonly #keys = new Map<Key, Map<ETag, Content>>()
@@ -123,6 +125,7 @@ export class PageCache {
     page.waiters = undefined
     this.#loading--
     this.#ready.set(page, page)
+    this.onRoom()
     if (waiters === undefined) return
     for (const waiter of waiters) if (!waiter.settled) waiter.take(page)
   }
@@ -136,6 +139,7 @@ export class PageCache {
     this.#loading--
     this.#forget(page)
     this.#arena.give(page.memory)
+    this.onRoom()
     return waiters
   }
 

@@ -66,7 +66,9 @@ async function scenario(t: Tap, seed: number, pages: number): Promise<Record<str
   await clock.pass(120_000)
   const { loading, gets, waiting } = reader.state
   if (loading + gets + waiting + clock.pending > 0) {
-    t.fail(`left over, seed ${seed}: ${JSON.stringify({ loading, gets, waiting, timers: clock.pending })}`)
+    t.fail(
+      `left over, seed ${seed}: ${JSON.stringify({ loading, gets, waiting, timers: clock.pending })}`,
+    )
   }
   return outcomes
 }
