@@ -1,28 +1,6 @@
-/** The small pure functions: backoff, temporary names, content types. */
+/** Names that programs use before the final one. */
 import t from 'tap'
-import { backoff } from '../../src/core/backoff.ts'
-import { contentTypeOf, isDirectoryType, isLinkType } from '../../src/core/content-type.ts'
 import { finalName, isTemporaryName } from '../../src/core/temp-name.ts'
-
-t.test('backoff grows, stays below its cap and is never nothing', async t => {
-  const limits = { base: 100, cap: 5000 }
-  t.equal(
-    backoff(1, () => 0.999_999, limits),
-    100,
-  )
-  t.equal(
-    backoff(3, () => 0.999_999, limits),
-    400,
-  )
-  t.equal(
-    backoff(1000, () => 0.999_999, limits),
-    5000,
-  )
-  t.equal(
-    backoff(3, () => 0, limits),
-    40,
-  )
-})
 
 t.test('temporary names', async t => {
   const temporary = [
@@ -68,17 +46,4 @@ t.test('final names', async t => {
   t.equal(finalName('.profile.backup'), undefined)
   t.equal(finalName('a.txt'), undefined)
   t.equal(finalName(`.${'x'.repeat(246)}.aB3dE9`), undefined)
-})
-
-t.test('content types', async t => {
-  t.equal(contentTypeOf('a.JPG'), 'image/jpeg')
-  t.equal(contentTypeOf('d.x/page.html'), 'text/html')
-  t.equal(contentTypeOf('a.tar.gz'), 'application/gzip')
-  t.equal(contentTypeOf('a.tgz'), 'application/gzip')
-  for (const name of ['a', '.txt', 'd.txt/a', 'a.', 'a.nosuchtype', 'a.constructor']) {
-    t.equal(contentTypeOf(name), undefined, name)
-  }
-  t.ok(isDirectoryType('application/x-directory; charset=UTF-8'))
-  t.notOk(isDirectoryType(undefined))
-  t.ok(isLinkType('application/link'))
 })
