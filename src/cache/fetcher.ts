@@ -9,6 +9,7 @@ import { aborted } from './demand.ts'
 import { Fetch } from './fetch.ts'
 import type { Failed, FetchPorts } from './fetch.ts'
 import type { Page, PageWaiter, Waiting } from './page-cache.ts'
+import { Queue } from './queue.ts'
 
 export interface FetchLimits {
   /** Most bytes of one GET. */
@@ -30,7 +31,7 @@ export class Fetcher {
   readonly #mostGets: number
   readonly #running = new Set<Fetch>()
   /** Demands that found no frame, by page, in order. */
-  #queue: { readonly demand: PageWaiter; readonly index: number }[] = []
+  readonly #queue = new Queue<{ readonly demand: PageWaiter; readonly index: number }>()
   #draining = false
   #aheadPaused = false
   #closed = false
@@ -114,8 +115,7 @@ export class Fetcher {
   close(): void {
     this.#closed = true
     for (const fetch of this.#running) fetch.close()
-    for (const { demand } of this.#queue) demand.fail(aborted(demand.version))
-    this.#queue = []
+    for (const { demand } of this.#queue.clear()) demand.fail(aborted(demand.version))
   }
 
   /** Pages from `index` that are neither there nor on their way, up to `end` and one GET's length. */
@@ -146,7 +146,7 @@ export class Fetcher {
     }
     const turn = this.#queue.length === 0
     const page = turn ? cache.reserve(demand.version, index) : undefined
-    if (page === undefined) this.#queue.push({ demand, index })
+    if (page === undefined) this.#queue.add({ demand, index })
     else wait(page, demand)
     return page
   }
@@ -209,7 +209,7 @@ export class Fetcher {
 
   #drain(): void {
     const { cache } = this.#ports
-    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+    for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
       const { demand, index } = head
       const { version } = demand
       const there = cache.find(version)?.pages.get(index)
@@ -219,7 +219,7 @@ export class Fetcher {
         wait(page, demand)
         if (there === undefined) this.#start(version, [page])
       }
-      this.#queue.shift()
+      this.#queue.take()
     }
   }
 }
