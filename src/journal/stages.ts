@@ -1,0 +1,233 @@
+/**
+ * The folder of staged files: makes, finds and removes them, and knows which have bytes that are not on the disk yet.
+ *
+ * ID            the bytes: a sparse file as large as the staged file is
+ * ID.map        its map log (stage-map.ts), if it has a base; made before ID
+ * The name of a stage made over a base ends in `b`: if its map is missing it is damaged, not without a base.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, lstatSync, openSync, readdirSync, unlinkSync } from 'node:fs'
+import { unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FsError } from '../core/errors.ts'
+import type { Source, StageId } from '../core/state.ts'
+import { diskError } from './disk-error.ts'
+import { Descriptors } from './descriptors.ts'
+import { syncFile } from './file-io.ts'
+import type { Stage } from './journal.ts'
+import { StagedFile, type StageContext } from './staged-file.ts'
+import { StagingSpace, type SpaceOptions } from './staging-space.ts'
+
+export interface StagesOptions extends SpaceOptions {
+  readonly openFiles: number
+}
+
+export class Stages {
+  readonly space: StagingSpace
+  readonly #folder: string
+  readonly #descriptors: Descriptors
+  readonly #prefix = randomBytes(5).toString('hex')
+  readonly #open = new Map<StageId, { stage: StagedFile; users: number }>()
+  #dirty = new Set<StagedFile>()
+  #distrusted = new Set<StageId>()
+  /** Made in this run, and no sync has begun since: no record on the disk is sure to name one. */
+  readonly #neverSynced = new Set<StageId>()
+  #removed: StageId[] = []
+  #namesChanged = false
+  #count = 0
+
+  /** Throws FsError if the folder can't be read. */
+  constructor(options: StagesOptions) {
+    this.#folder = options.folder
+    this.space = new StagingSpace(options)
+    this.#descriptors = new Descriptors(options.openFiles)
+    try {
+      const names = new Set(readdirSync(options.folder))
+      for (const name of names) {
+        const path = join(options.folder, name)
+        const left = name.endsWith('.map') && !names.has(name.slice(0, -'.map'.length))
+        // A map without its file, or half of a compaction: cut short before anything was acknowledged.
+        if (left || name.endsWith('.new')) unlinkSync(path)
+        else if (!name.includes('.')) this.space.set(name, 512 * lstatSync(path).blocks)
+      }
+    } catch (error) {
+      throw diskError(error, 'reading the staging folder')
+    }
+  }
+
+  create(base: Source | undefined): Stage {
+    const id = `${this.#prefix}${(this.#count++).toString(36)}${base === undefined ? 'n' : 'b'}`
+    this.space.reserve(0)
+    const stage = StagedFile.create(this.#context(id), base)
+    this.space.set(id, 0)
+    this.#namesChanged = true
+    this.#neverSynced.add(id)
+    this.#dirty.add(stage)
+    this.#open.set(id, { stage, users: 1 })
+    return stage
+  }
+
+  open(id: StageId): Stage {
+    const known = this.#open.get(id)
+    if (known !== undefined) {
+      known.users++
+      return known.stage
+    }
+    if (!this.space.has(id)) throw new FsError('EIO', `the staged file ${id} is missing`)
+    const stage = StagedFile.open(this.#context(id), id.endsWith('b'))
+    this.#open.set(id, { stage, users: 1 })
+    return stage
+  }
+
+  remove(id: StageId): void {
+    const known = this.#open.get(id)
+    if (known !== undefined) {
+      this.#open.delete(id)
+      this.#dirty.delete(known.stage)
+      known.stage.discard(true)
+    }
+    this.space.remove(id)
+    if (!this.#neverSynced.delete(id)) {
+      this.#removed.push(id)
+      return
+    }
+    for (const name of [id, `${id}.map`]) {
+      try {
+        unlinkSync(join(this.#folder, name))
+      } catch (error) {
+        if (!isMissing(error)) throw diskError(error, 'removing a staged file')
+      }
+    }
+  }
+
+  /** Those found at the start may have bytes that are not on the disk: the next sync sees to it. */
+  distrust(): void {
+    for (const id of this.space.stages()) this.#distrusted.add(id)
+    this.#namesChanged = true
+  }
+
+  /** Removed ones whose files are still there. */
+  get removedCount(): number {
+    return this.#removed.length
+  }
+
+  /**
+   * Takes those removed so far: to be deleted (call the answer) once the commits before this are on the disk, so that no
+   * record which a power cut brings back names one that is gone.
+   */
+  takeRemoved(): { delete: () => Promise<void>; keep: () => void } {
+    const ids = this.#removed
+    this.#removed = []
+    return {
+      keep: () => void this.#removed.push(...ids),
+      delete: async () => {
+        for (const id of ids) {
+          for (const name of [id, `${id}.map`]) {
+            await unlink(join(this.#folder, name)).catch((error: unknown) => {
+              if (!isMissing(error)) throw error
+            })
+          }
+        }
+      },
+    }
+  }
+
+  /** All bytes and names so far are on the disk. What fails stays to be synced. */
+  async sync(): Promise<void> {
+    const dirty = this.#dirty
+    const distrusted = this.#distrusted
+    const names = this.#namesChanged
+    this.#dirty = new Set()
+    this.#distrusted = new Set()
+    this.#namesChanged = false
+    try {
+      await someAtOnce(dirty, async stage => {
+        this.#neverSynced.delete(stage.id)
+        await stage.syncBytes()
+        dirty.delete(stage)
+      })
+      await someAtOnce(distrusted, async id => {
+        if (this.space.has(id)) await this.#syncFiles(id)
+        distrusted.delete(id)
+      })
+      if (names) await syncFolder(this.#folder)
+    } catch (error) {
+      this.#namesChanged ||= names
+      for (const stage of dirty) this.#dirty.add(stage)
+      for (const id of distrusted) this.#distrusted.add(id)
+      throw diskError(error, 'syncing staged files')
+    }
+  }
+
+  closeAll(): void {
+    for (const { stage } of this.#open.values()) stage.discard(false)
+    this.#open.clear()
+  }
+
+  /** Syncs the files of a stage that nobody has opened yet. */
+  async #syncFiles(id: StageId): Promise<void> {
+    for (const name of [id, `${id}.map`]) {
+      let fd
+      try {
+        fd = openSync(join(this.#folder, name), 'r')
+        await syncFile(fd)
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      } finally {
+        if (fd !== undefined) closeSync(fd)
+      }
+    }
+  }
+
+  #context(id: StageId): StageContext {
+    return {
+      id,
+      path: join(this.#folder, id),
+      descriptors: this.#descriptors,
+      space: this.space,
+      changed: (stage, names) => {
+        this.#dirty.add(stage)
+        if (names) this.#namesChanged = true
+      },
+      syncNames: async () => {
+        this.#neverSynced.delete(id)
+        if (this.#namesChanged) await syncFolder(this.#folder)
+      },
+      released: () => this.#released(id),
+    }
+  }
+
+  /** One user less; whether it was the last. One with bytes to sync is still synced. */
+  #released(id: StageId): boolean {
+    const known = this.#open.get(id)
+    if (known === undefined || --known.users > 0) return false
+    this.#open.delete(id)
+    return true
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ENOENT'
+}
+
+/** Runs `work` for each, two at a time: keeps a disk busy and leaves threads for reads and writes. */
+async function someAtOnce<T>(
+  items: ReadonlySet<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = [...items].values()
+  const run = async () => {
+    for (const item of queue) await work(item)
+  }
+  await Promise.all([run(), run()])
+}
+
+/** The names in a folder are on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  const fd = openSync(path, 'r')
+  try {
+    await syncFile(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
