@@ -4,8 +4,8 @@
  * is emptied and they change places. So what has not been asked for in a long time goes, at no cost of book-keeping.
  *
  * Nothing is synced: a killed process loses nothing (the kernel has the pages), a power cut may leave a broken
- * database. LMDB maps its file, so a broken one could crash the process; the boot's id is therefore kept
- * beside it while it is open, and a database left open by an earlier boot is thrown away unread.
+ * database, and LMDB crashes the process on a broken one. So the file's head is checked before; the boot's id is kept
+ * beside it while it is open; and a database left open by an earlier boot is thrown away unread.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { open } from 'lmdb'
 import type { Database, RootDatabase } from 'lmdb'
 import type { Log } from '../core/ports.ts'
+import { looksWhole } from './lmdb-check.ts'
 
 type Table = Database<string, Uint8Array>
 
@@ -26,24 +27,16 @@ export interface Generations {
 export function openGenerations(folder: string, most: number, log: Log): Generations | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (leftOpen(folder)) {
-      log.warn('metadata cache was left open by an earlier boot, starting afresh', { folder })
+    const reason = unfit(folder)
+    if (reason !== undefined) {
+      log.warn('metadata cache cannot be trusted, starting afresh', { folder, reason })
       wipe(folder)
     }
-  } catch (error) {
-    log.warn('metadata cache folder cannot be used', { folder, error })
-    return undefined
-  }
-  try {
+    // Should LMDB crash the process on it after all, the next start does not try again.
+    writeFileSync(join(folder, MARK), 'opening')
     return new LmdbGenerations(folder, most, log)
   } catch (error) {
-    log.warn('metadata cache cannot be read, starting afresh', { folder, error })
-  }
-  try {
-    wipe(folder)
-    return new LmdbGenerations(folder, most, log)
-  } catch (error) {
-    log.warn('metadata cache cannot be made, keeping it in memory only', { folder, error })
+    log.warn('metadata cache cannot be used, keeping it in memory only', { folder, error })
     return undefined
   }
 }
@@ -138,11 +131,19 @@ class LmdbGenerations implements Generations {
 const FILE = 'meta.lmdb'
 const MARK = 'open'
 
-function leftOpen(folder: string): boolean {
+/** Why the database there must not be opened, if so. */
+function unfit(folder: string): string | undefined {
+  if (!looksWhole(join(folder, FILE))) return 'not a whole database'
+  const mark = readMark(folder)
+  if (mark === undefined || mark === bootId()) return undefined
+  return mark === 'opening' ? 'the last start did not get over it' : 'left open by an earlier boot'
+}
+
+function readMark(folder: string): string | undefined {
   try {
-    return readFileSync(join(folder, MARK), 'utf8') !== bootId()
+    return readFileSync(join(folder, MARK), 'utf8')
   } catch {
-    return false
+    return undefined
   }
 }
 

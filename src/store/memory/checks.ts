@@ -3,6 +3,9 @@ import type { Key, ObjectMeta } from '../../core/types.ts'
 import type { Limits } from '../store.ts'
 import { failure } from './failure.ts'
 
+/** What a header can carry. */
+const HEADER = /^[\t\x20-\x7e]*$/
+
 const encoder = new TextEncoder()
 
 /** Throws `invalid` for an empty key or one over the limit in UTF-8 bytes. */
@@ -16,10 +19,21 @@ export function checkKey(key: Key, limits: Limits, operation: string): void {
 
 /** Throws `invalid` for user metadata over the limits, or that a header cannot carry. */
 export function checkMeta(key: Key, meta: ObjectMeta, limits: Limits, operation: string): void {
+  const { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage } = meta
+  for (const value of [
+    contentType,
+    cacheControl,
+    contentDisposition,
+    contentEncoding,
+    contentLanguage,
+  ]) {
+    if (value !== undefined && !HEADER.test(value))
+      throw failure('invalid', operation, key, 'header')
+  }
   let count = 0
   let total = 0
   for (const [name, value] of Object.entries(meta.user)) {
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || !HEADER.test(value)) {
       throw failure('invalid', operation, key, `metadata ${JSON.stringify(name)}`)
     }
     if (name.length > limits.maxMetaName || value.length > limits.maxMetaValue) {

@@ -5,6 +5,7 @@
 import type { Bytes, CannedAcl, Key, Milliseconds, Range } from '../../core/types.ts'
 import type {
   Body,
+  CopyOptions,
   CopySource,
   Features,
   GetOptions,
@@ -82,7 +83,7 @@ export abstract class StoreDecorator implements ObjectStore {
     const call: Call = { operation: 'put', key, bytes: sizeOf(body), signal: options.signal }
     return this.around(call, () => this.inner.put(key, body, options))
   }
-  copy(from: CopySource, to: Key, options: PutOptions): Promise<Stored> {
+  copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     return this.#call('copy', to, options.signal, () => this.inner.copy(from, to, options))
   }
   setMeta(from: CopySource, options: PutOptions): Promise<Stored> {

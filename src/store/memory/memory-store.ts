@@ -14,6 +14,7 @@ import type {
 } from '../../core/types.ts'
 import type {
   Body,
+  CopyOptions,
   CopySource,
   Features,
   GetOptions,
@@ -152,13 +153,15 @@ export class MemoryStore implements ObjectStore {
     return this.#store(key, { content, etag: this.#etag(content), meta: options.meta, acl })
   }
 
-  async copy(from: CopySource, to: Key, options: PutOptions): Promise<Stored> {
+  async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     const operation = 'CopyObject'
     this.#enter(operation, to, options.signal)
-    const { content } = this.#source(from, operation)
-    this.#checkWrite(to, options, operation)
+    const source = this.#source(from, operation)
+    const { content } = source
+    const meta = options.meta ?? source.meta
+    this.#checkWrite(to, { ...options, meta }, operation)
     const acl = options.acl ?? 'private'
-    return this.#store(to, { content, etag: this.#etag(content), meta: options.meta, acl })
+    return this.#store(to, { content, etag: this.#etag(content), meta, acl })
   }
 
   async setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
