@@ -1,0 +1,187 @@
+/**
+ * What S3 servers, the SDK and sockets say went wrong, as `StoreError`. Total: anything unknown is judged by its
+ * status, and without one it is `failed`. Messages hold the server's code, never a header, a query or a signature.
+ */
+import { StoreError, type StoreErrorKind } from '../../core/errors.ts'
+import type { Key } from '../../core/types.ts'
+import { HttpError, type HttpHeaders } from '../http/types.ts'
+import { CODE_HINTS, CODE_KINDS, KIND_HINTS, statusKind } from './error-codes.ts'
+import { elementText } from './xml.ts'
+
+/** What was asked, for messages. */
+export interface Asked {
+  readonly operation: string
+  readonly key?: Key
+}
+
+/** A server's refusal, with what it lets us learn: where the bucket is, what time it is there. */
+export interface Refusal {
+  readonly error: StoreError
+  readonly code: string | undefined
+  readonly region: string | undefined
+  readonly date: string | undefined
+}
+
+/** A reply with an error status. `text` is its body. */
+export function refusalOf(
+  asked: Asked,
+  status: number,
+  headers: HttpHeaders,
+  text: string,
+  now = Date.now(),
+): Refusal {
+  const code =
+    elementText(text, 'Code') ?? headers['x-minio-error-code'] ?? bareCode(status, headers)
+  const details = {
+    status,
+    code,
+    requestId: headers['x-amz-request-id'] ?? elementText(text, 'RequestId'),
+    message: elementText(text, 'Message'),
+    retryAfter: retryAfter(headers['retry-after'], now),
+  }
+  return {
+    error: build(asked, details),
+    code,
+    region: headers['x-amz-bucket-region'] ?? elementText(text, 'Region'),
+    date: headers['date'],
+  }
+}
+
+/** What an SDK call threw. Errors of our own handler and StoreErrors go through as they are. */
+export function refusalOfSdk(asked: Asked, thrown: unknown, now = Date.now()): Refusal {
+  const none = { code: undefined, region: undefined, date: undefined }
+  if (thrown instanceof StoreError) return { ...none, error: thrown }
+  if (thrown instanceof HttpError) return { ...none, error: httpFailure(asked, thrown) }
+  const error = thrown as SdkError
+  const status = error.$metadata?.httpStatusCode
+  const headers = error.$response?.headers ?? {}
+  const named = error.Code ?? error.code ?? error.name
+  const code =
+    named === undefined || /^(Unknown|Error|NotFound)$/.test(named)
+      ? bareCode(status ?? 0, headers)
+      : named
+  const details = {
+    status,
+    code,
+    requestId: error.$metadata?.requestId ?? headers['x-amz-request-id'],
+    message: error.message === 'UnknownError' ? undefined : error.message,
+    retryAfter: retryAfter(headers['retry-after'], now),
+  }
+  return {
+    error: build(asked, details, thrown),
+    code,
+    region: headers['x-amz-bucket-region'] ?? error.Region ?? error.BucketRegion,
+    date: headers['date'],
+  }
+}
+
+/** A request that got no complete reply. */
+export function httpFailure(asked: Asked, error: HttpError): StoreError {
+  const { failure, code } = error
+  const certificate =
+    code !== undefined && /CERT|SELF_SIGNED|ISSUER|ALTNAME|^ERR_TLS|^ERR_SSL/.test(code)
+  const kind = certificate ? 'failed' : HTTP_KINDS[failure]
+  const hint = certificate
+    ? 'The TLS certificate of the server is not trusted: give its authority with a CA bundle.'
+    : (CODE_HINTS[code ?? ''] ?? KIND_HINTS[kind])
+  return new StoreError(kind, `${describe(asked)}: ${error.message}`, {
+    ...asked,
+    cause: error,
+    ...(code === undefined ? {} : { code }),
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** An error of our own making. */
+export function failure(
+  kind: StoreErrorKind,
+  asked: Asked,
+  message: string,
+  hint?: string,
+): StoreError {
+  return new StoreError(kind, `${describe(asked)}: ${message}`, {
+    ...asked,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+const HTTP_KINDS: Readonly<Record<HttpError['failure'], StoreErrorKind>> = {
+  aborted: 'aborted',
+  connect: 'unavailable',
+  'connect-timeout': 'timeout',
+  reset: 'unavailable',
+  stalled: 'timeout',
+  protocol: 'unavailable',
+  invalid: 'invalid',
+  closed: 'aborted',
+}
+
+interface SdkError {
+  readonly name?: string
+  readonly message?: string
+  readonly Code?: string
+  readonly code?: string
+  readonly Region?: string
+  readonly BucketRegion?: string
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
+  readonly $response?: { readonly headers?: HttpHeaders }
+}
+
+interface Said {
+  readonly status: number | undefined
+  readonly code: string | undefined
+  readonly requestId: string | undefined
+  readonly message: string | undefined
+  readonly retryAfter: number | undefined
+}
+
+function build(asked: Asked, said: Said, cause?: unknown): StoreError {
+  const { status, code, requestId } = said
+  const kind = (code === undefined ? undefined : CODE_KINDS[code]) ?? statusKind(status)
+  const hint = CODE_HINTS[code ?? ''] ?? KIND_HINTS[kind]
+  const told = [code, status, said.message === undefined ? undefined : clean(said.message)]
+  const message = `${describe(asked)}: ${told.filter(part => part !== undefined).join(' ')}`
+  return new StoreError(kind, message, {
+    ...asked,
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { code }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(said.retryAfter === undefined ? {} : { retryAfter: said.retryAfter }),
+    // The SDK's error objects hold request and reply with the signature in them: only their text goes on.
+    ...(cause instanceof Error ? { cause: new Error(clean(cause.message)) } : {}),
+  })
+}
+
+function describe(asked: Asked): string {
+  return asked.key === undefined
+    ? asked.operation
+    : `${asked.operation} ${JSON.stringify(asked.key)}`
+}
+
+/** Queries of URLs, signatures, keys and tokens taken out of a server's words. */
+export function clean(text: string): string {
+  return text
+    .replace(/\?[^\s"'<>]*/g, '?...')
+    .replace(
+      /\b(Signature|Credential|Token|Secret\w*|AWSAccessKeyId)\b\s*[=:]\s*[^\s,;"'<>]+/gi,
+      '$1=...',
+    )
+    .slice(0, 500)
+}
+
+/** The code of a reply without a body, as of HEAD. */
+function bareCode(status: number, headers: HttpHeaders): string | undefined {
+  if (status === 412) return 'PreconditionFailed'
+  if (status === 301) return 'PermanentRedirect'
+  if (status === 403 && headers['x-amz-storage-class'] !== undefined) return 'InvalidObjectState'
+  return undefined
+}
+
+/** Retry-After in milliseconds: seconds or a date (RFC 9110). */
+export function retryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}
