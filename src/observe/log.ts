@@ -76,7 +76,16 @@ function flatten(fields: LogFields): Record<string, unknown> {
   return plain
 }
 
-/** An error with its causes, as one text. Stacks only for errors that are none of ours: they are bugs. */
+/** Errors of the language itself: bugs, logged with their stack. */
+const BUGS: ReadonlySet<string> = new Set([
+  'Error',
+  'TypeError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+])
+
+/** An error with its causes, as one text. */
 export function describeError(error: unknown): string {
   const parts: string[] = []
   let current: unknown = error
@@ -96,7 +105,7 @@ function describeOne(error: unknown): string {
     return `${error.kind}: ${error.message} (${details.join(' ')})`
   }
   if (error instanceof Error) {
-    const known = error.name === 'FsError' || 'code' in error
+    const known = !BUGS.has(error.name) || 'code' in error
     return known ? error.message : (error.stack ?? error.message)
   }
   return typeof error === 'string' ? error : JSON.stringify(error)

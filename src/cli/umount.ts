@@ -1,0 +1,110 @@
+/** `pailfs umount DIR`: everything to the bucket first, then out of the kernel. */
+import { resolve } from 'node:path'
+import type { ControlClient } from '../control/client.ts'
+import type { MountRecord } from '../mount/records.ts'
+import type { Command } from './command.ts'
+import { CommandError } from './errors.ts'
+import { EXIT } from './exit.ts'
+import { mountOf, withDaemon } from './find.ts'
+import type { Io } from './io.ts'
+import { describePending } from './status.ts'
+import { formatDuration, parseDuration } from './units.ts'
+
+const PROGRESS_EVERY = 2000
+
+export const umountCommand: Command = {
+  command: 'umount <dir>',
+  describe: 'Send what is pending, then unmount',
+  build: yargs =>
+    yargs
+      .positional('dir', { type: 'string', describe: 'Where it is mounted' })
+      .option('timeout', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Give up after so long; it stays mounted',
+        defaultDescription: 'never',
+      })
+      .option('force', {
+        type: 'boolean',
+        describe: 'Detach at once, even in use; what is pending stays in the journal',
+      }),
+  async run(args, io) {
+    const dir = String(args['dir'])
+    const limit = args['timeout'] === undefined ? undefined : parseDuration(String(args['timeout']))
+    const found = await mountOf(dir, io).catch((error: unknown) => {
+      if (error instanceof CommandError) return undefined
+      throw error
+    })
+    if (found && found.path !== '/') {
+      throw new CommandError(
+        EXIT.notMounted,
+        `${dir} is inside a mount`,
+        `Its mount point is ${found.record.mountPoint}`,
+      )
+    }
+    if (args['force'] === true) return detach(found?.record.mountPoint ?? resolve(dir), io)
+    if (!found) return unmountForeign(dir)
+    return unmountOurs(found.record, limit, io)
+  },
+}
+
+async function unmountOurs(
+  record: MountRecord,
+  limit: number | undefined,
+  io: Io,
+): Promise<number> {
+  return withDaemon(record, async client => {
+    const progress = setInterval(() => void report(client, io), PROGRESS_EVERY)
+    let timer: NodeJS.Timeout | undefined
+    const expired = new Promise<'expired'>(settle => {
+      if (limit !== undefined) timer = setTimeout(() => settle('expired'), limit)
+    })
+    try {
+      const done = client.call('unmount', { flush: true }).then(() => 'done' as const)
+      done.catch(() => {})
+      if ((await Promise.race([done, expired])) === 'done') return EXIT.ok
+      const status = await client.call('status', {})
+      throw new CommandError(
+        EXIT.pending,
+        `after ${formatDuration(limit ?? 0)} it is still mounted: ${describePending(status)}`,
+        'pailfs status shows what is pending; --force detaches it and keeps the rest in the journal',
+      )
+    } finally {
+      clearInterval(progress)
+      clearTimeout(timer)
+    }
+  })
+}
+
+async function report(client: ControlClient, io: Io): Promise<void> {
+  const status = await client.call('status', {}).catch(() => undefined)
+  if (status && status.pending > 0) io.err(`pailfs: ${describePending(status)}\n`)
+}
+
+/** For what no daemon of this user answers for: a dead mount is cleared, another user's is asked of the kernel. */
+async function unmountForeign(dir: string): Promise<number> {
+  const { clearDeadMount, realMountPoint } = await import('../mount/checks.ts')
+  const { PAILFS_TYPE, mountAt } = await import('../fuse/mountinfo.ts')
+  const { unmountPoint } = await import('../fuse/unmount.ts')
+  const mountPoint = await realMountPoint(dir)
+  if (await clearDeadMount(mountPoint)) return EXIT.ok
+  const mounted = await mountAt(mountPoint)
+  if (mounted?.type !== PAILFS_TYPE) {
+    throw new CommandError(
+      EXIT.notMounted,
+      `${dir} is not a pailfs mount`,
+      'pailfs status shows your mounts',
+    )
+  }
+  await unmountPoint(mountPoint)
+  return EXIT.ok
+}
+
+async function detach(mountPoint: string, io: Io): Promise<number> {
+  const { unmountPoint } = await import('../fuse/unmount.ts')
+  await unmountPoint(mountPoint, true)
+  io.err(
+    'pailfs: detached; what was pending is sent in the background, or at the next mount of the bucket\n',
+  )
+  return EXIT.ok
+}
