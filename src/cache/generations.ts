@@ -60,7 +60,7 @@ class LmdbGenerations implements Generations {
     this.#youngName = this.#root.get('young') === 'b' ? 'b' : 'a'
     this.#young = this.#table(this.#youngName)
     this.#old = this.#table(this.#youngName === 'a' ? 'b' : 'a')
-    this.#youngCount = entryCount(this.#young)
+    this.#youngCount = countOf(this.#young)
     writeFileSync(join(folder, MARK), bootId())
   }
 
@@ -166,7 +166,7 @@ function hashOf(name: string): Uint8Array {
   return createHash('sha256').update(name).digest().subarray(0, 20)
 }
 
-function entryCount(table: Table): number {
+function countOf(table: Table): number {
   const { entryCount } = table.getStats() as { entryCount?: number }
   return entryCount ?? 0
 }

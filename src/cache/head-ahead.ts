@@ -38,14 +38,8 @@ interface Entry {
   readonly key: Key
   readonly batches: Set<Batch>
   listed: ListedVersion | undefined
-  demand: PromiseWithResolvers<ObjectHead> | undefined
+  demand: Deferred | undefined
   running: AbortController | undefined
-}
-
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-  readonly reject: (error: unknown) => void
 }
 
 export class HeadAhead {
@@ -94,7 +88,7 @@ export class HeadAhead {
     if (this.#closed) return Promise.reject(aborted(key))
     const entry = this.#entries.get(key) ?? this.#create(key)
     if (entry.demand === undefined) {
-      entry.demand = withResolvers<ObjectHead>()
+      entry.demand = new Deferred()
       if (entry.running === undefined) this.#demanded.add(entry)
     }
     this.#pump()
@@ -204,22 +198,26 @@ class Batch implements HeadBatch {
   }
 }
 
+/** A promise and the means to settle it. */
+class Deferred {
+  readonly promise: Promise<ObjectHead>
+  resolve: (head: ObjectHead) => void = () => {}
+  reject: (error: unknown) => void = () => {}
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+}
+
 /** The first that still waits; takes it and those before it off. */
 function take(queue: Queue<Entry>, waits: (entry: Entry) => boolean): Entry | undefined {
   for (let entry = queue.take(); entry !== undefined; entry = queue.take()) {
     if (waits(entry)) return entry
   }
   return undefined
-}
-
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  let resolve: (value: T) => void = () => {}
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }
 
 function aborted(key: Key): StoreError {

@@ -7,7 +7,7 @@ import type { Clock, Random, Timer } from '../../src/core/ports.ts'
 interface Waiting {
   readonly at: number
   readonly order: number
-  readonly then: () => void
+  readonly call: () => void
 }
 
 export class VirtualClock implements Clock {
@@ -24,8 +24,8 @@ export class VirtualClock implements Clock {
     return this.#waiting.length
   }
 
-  after(delay: number, then: () => void): Timer {
-    const entry: Waiting = { at: this.#now + Math.max(0, delay), order: this.#order++, then }
+  after(delay: number, call: () => void): Timer {
+    const entry: Waiting = { at: this.#now + Math.max(0, delay), order: this.#order++, call }
     const at = this.#waiting.findIndex(other => other.at > entry.at)
     if (at < 0) this.#waiting.push(entry)
     else this.#waiting.splice(at, 0, entry)
@@ -40,8 +40,8 @@ export class VirtualClock implements Clock {
   /** Lets time pass until the promise settles; throws when nothing is left that could settle it. */
   async run<T>(promise: Promise<T>): Promise<T> {
     let settled = false
-    const done = (): void => void (settled = true)
-    promise.then(done, done)
+    const mark = (): void => void (settled = true)
+    void promise.then(mark, mark)
     for (;;) {
       await idle()
       if (settled) return promise
@@ -70,7 +70,7 @@ export class VirtualClock implements Clock {
     const next = this.#waiting.shift()
     if (next === undefined) return false
     this.#now = Math.max(this.#now, next.at)
-    next.then()
+    next.call()
     return true
   }
 }
