@@ -6,7 +6,7 @@ import type { Key } from '../../core/types.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { BodySink, HttpReply } from '../http/types.ts'
 import type { Body } from '../store.ts'
-import { fromReply, fromThrown } from './errors.ts'
+import { fromReply, fromThrown, trouble } from './errors.ts'
 import { encodePath, encodeSegment, queryOf } from './path.ts'
 import type { Session } from './session.ts'
 import type { Transport } from './transport.ts'
@@ -45,6 +45,10 @@ export class SwiftClient {
   /** Rejects with StoreError on other statuses than 2xx and `accept`. */
   async request(request: SwiftRequest): Promise<HttpReply> {
     const { operation, key } = request
+    // The path of the empty name is the container's: a delete would be one of the container.
+    if (key === '' || request.container === '') {
+      throw trouble('invalid', operation, 'the name is empty', key)
+    }
     let reply: HttpReply
     try {
       const access = await this.session.access()
@@ -76,6 +80,20 @@ export class SwiftClient {
     } catch (error) {
       if (error instanceof SyntaxError) return undefined
       throw fromThrown(error, 'Info', undefined)
+    }
+  }
+
+  /** Whether an address can be read without a token; what is behind it need not exist. */
+  async isReadable(address: string): Promise<boolean> {
+    const origin = /^https?:\/\/[^/]+/.exec(address)?.[0] ?? ''
+    try {
+      const reply = await this.#transport.send(origin, address.slice(origin.length), {
+        method: 'GET',
+        headers: { range: 'bytes=0-0' },
+      })
+      return reply.status !== 401 && reply.status !== 403
+    } catch (error) {
+      throw fromThrown(error, 'TryAddress', undefined)
     }
   }
 

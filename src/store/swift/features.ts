@@ -7,12 +7,16 @@ import type { Features, Limits } from '../store.ts'
 const GIB = 2 ** 30
 /** More keys a request make it last so long that a lost connection costs too much. */
 const MOST_DELETES = 1000
+/** Swift takes segments of one byte; but a manifest has only so many entries, and each costs a request to read. */
+const USEFUL_PART = 2 ** 20
 
 export interface Capabilities {
   readonly features: Features
   readonly limits: Limits
   /** Digests of temporary addresses, best first; empty where there are none. */
   readonly tempUrlDigests: readonly string[]
+  /** Whether `?multipart-manifest=get` may be relied on; RGW answers nothing. */
+  readonly manifests: boolean
   /** Static large objects at all. */
   readonly slo: boolean
   /** Most entries of a listing's page. */
@@ -49,7 +53,7 @@ export function capabilitiesOf(info: unknown): Capabilities {
     limits: {
       maxPut: maxFile,
       maxCopy: maxFile,
-      minPart: Math.max(1, number(slo['min_segment_size'], 1)),
+      minPart: Math.min(maxFile, Math.max(USEFUL_PART, number(slo['min_segment_size'], 1))),
       maxPart: maxFile,
       maxParts: number(slo['max_manifest_segments'], 1000),
       maxKey: number(swift['max_object_name_length'] ?? swift['max_object_name_size'], 1024),
@@ -59,6 +63,7 @@ export function capabilitiesOf(info: unknown): Capabilities {
       maxMetaCount: number(swift['max_meta_count'], 90),
     },
     tempUrlDigests: digests(tree['tempurl']),
+    manifests: ranges,
     slo: hasSlo,
     listing: number(swift['container_listing_limit'], 10_000),
   }

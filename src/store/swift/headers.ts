@@ -5,11 +5,14 @@
  */
 import type { ObjectMeta } from '../../core/types.ts'
 import type { ObjectHead } from '../store.ts'
-import { fromHeader, toHeader } from './path.ts'
+import { trouble } from './errors.ts'
+import { fromHeader } from './path.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
 const META = 'x-object-meta-'
+/** RGW shows its mark of a large object as user metadata as well. */
+const RGW_MARK = 'x-object-meta-static-large-object'
 /** Without a type given the server guesses one from the name; an explicit one is the same everywhere. */
 const DEFAULT_TYPE = 'application/octet-stream'
 /** Kept by object servers besides the type; a POST without them drops them. */
@@ -24,17 +27,24 @@ const KEPT = [
   'x-robots-tag',
 ]
 
-/** The headers of a PUT that stores `meta`. */
+/** The headers of a PUT that stores `meta`. Throws `invalid` for what a header cannot carry. */
 export function metaHeaders(meta: ObjectMeta): Record<string, string> {
-  const headers: Record<string, string> = { 'content-type': meta.contentType ?? DEFAULT_TYPE }
-  if (meta.cacheControl !== undefined) headers['cache-control'] = toHeader(meta.cacheControl)
-  if (meta.contentDisposition !== undefined)
-    headers['content-disposition'] = toHeader(meta.contentDisposition)
-  if (meta.contentEncoding !== undefined)
-    headers['content-encoding'] = toHeader(meta.contentEncoding)
-  if (meta.contentLanguage !== undefined)
-    headers['content-language'] = toHeader(meta.contentLanguage)
-  for (const [name, value] of Object.entries(meta.user)) headers[META + name] = toHeader(value)
+  const headers: Record<string, string> = {
+    'content-type': meta.contentType ?? DEFAULT_TYPE,
+    ...(meta.cacheControl === undefined ? {} : { 'cache-control': meta.cacheControl }),
+    ...(meta.contentDisposition === undefined
+      ? {}
+      : { 'content-disposition': meta.contentDisposition }),
+    ...(meta.contentEncoding === undefined ? {} : { 'content-encoding': meta.contentEncoding }),
+    ...(meta.contentLanguage === undefined ? {} : { 'content-language': meta.contentLanguage }),
+  }
+  for (const [name, value] of Object.entries(meta.user)) headers[META + name] = value
+  for (const [name, value] of Object.entries(headers)) {
+    // UTF-8 in values would pass here, but not everything on the way leaves it alone.
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value)) {
+      throw trouble('invalid', 'Metadata', `${JSON.stringify(name)} cannot be in a header`)
+    }
+  }
   return headers
 }
 
@@ -77,7 +87,8 @@ export function toMeta(headers: Headers): ObjectMeta {
   const user: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase()
-    if (lower.startsWith(META)) user[lower.slice(META.length)] = fromHeader(value)
+    if (lower.startsWith(META) && lower !== RGW_MARK)
+      user[lower.slice(META.length)] = fromHeader(value)
   }
   const system = (name: string): string | undefined => {
     const value = headers[name]

@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../core/ports.ts'
 import type { Key, Range } from '../../core/types.ts'
+import { bodyLength } from '../http/head.ts'
 import type { Body, CopySource, ListedUpload, Part, Stored, Upload } from '../store.ts'
 import { eachParallel } from './bulk.ts'
 import { trouble } from './errors.ts'
@@ -76,8 +77,7 @@ export class LargeObjects {
     checkId(upload)
     const name = names.segmentOf(upload.id, number)
     const md5 = await this.#md5(body)
-    const size =
-      body instanceof Uint8Array ? body.length : body.reduce((sum, piece) => sum + piece.length, 0)
+    const size = bodyLength(body)
     const reply = await this.#segments.client.request({
       operation: 'UploadPart',
       method: 'PUT',
@@ -109,6 +109,7 @@ export class LargeObjects {
 
   /** What `parts` make up, with at most as many entries as a manifest may have. */
   async assemble(upload: Upload, parts: readonly Part[], signal?: AbortSignal): Promise<Slice[]> {
+    if (parts.length === 0) throw trouble('invalid', 'CompleteUpload', 'no parts', upload.key)
     const sorted = [...parts].sort((a, b) => a.number - b.number)
     const slices = join(sorted.flatMap(part => slicesOfPart(part, upload, this.#segments.name)))
     const { maxParts, maxPut } = this.#segments.capabilities.limits

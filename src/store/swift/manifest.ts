@@ -3,6 +3,7 @@
  * A slice is a stored segment or a range of one; order of slices is order of bytes.
  * https://docs.openstack.org/swift/latest/middleware.html#static-large-objects
  */
+import { createHash } from 'node:crypto'
 import type { Bytes, ETag, Range } from '../../core/types.ts'
 
 /** A segment, or a range of it, in a manifest. */
@@ -144,6 +145,13 @@ export function planMerge(
     runs.splice(best, 2, { from: left.from, to: right.to, bytes: least })
   }
   return runs.filter(run => run.to - run.from > 1).map(run => [run.from, run.to] as const)
+}
+
+/** The etag of a large object of whole segments, as the server makes it. */
+export function plainEtag(slices: readonly Slice[]): ETag {
+  const hash = createHash('md5')
+  for (const { etag } of slices) hash.update(etag)
+  return hash.digest('hex')
 }
 
 /** The folder of a segment: what segments of one upload have in common. */

@@ -7,6 +7,7 @@
  *   .pailfs/upload/KEY/TIME-RANDOM             marker: the upload is under way (JSON with the key)
  *   .pailfs/ref/GROUP/HASH                     the object (JSON) may have segments of GROUP in its manifest
  *   .pailfs/ref/GROUP/+HASH                    the unfinished upload (JSON) may have
+ *   .pailfs/manifest/HASH-ETAG                 a manifest (JSON), for clusters that do not give theirs back
  *
  * KEY is the object's name percent-encoded, or `=` and a hash where that is long; GROUP is a hash.
  */
@@ -16,6 +17,7 @@ import { encodeSegment } from './path.ts'
 
 const SEGMENTS = '.pailfs/seg/'
 const UPLOADS = '.pailfs/upload/'
+const MANIFESTS = '.pailfs/manifest/'
 export const REFS = '.pailfs/ref/'
 export const ALL_SEGMENTS = SEGMENTS
 export const ALL_OURS = '.pailfs/'
@@ -96,6 +98,9 @@ export function isOurGroup(group: string, segments: string): boolean {
   return group.startsWith(`${segments}/${SEGMENTS}`)
 }
 
+export function manifestOf(key: Key, etag: string): string {
+  return `${MANIFESTS}${hash(key)}-${etag}`
+}
 export function refsOf(group: string): string {
   return `${REFS}${hash(group)}/`
 }

@@ -1,10 +1,11 @@
 /**
  * Opens a Swift account or a container of it: the one place that builds the adapter's parts together.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Clock, Log, Random } from '../../core/ports.ts'
 import { silentLog } from '../../core/ports.ts'
+import { Hasher } from '../s3/hasher.ts'
 import type { Body } from '../store.ts'
 import { SwiftClient } from './client.ts'
 import type { SwiftConfig } from './config.ts'
@@ -23,8 +24,6 @@ export interface SwiftOpenOptions {
   /** Milliseconds without progress before a request fails. */
   readonly timeout?: number
   readonly showSegments?: boolean
-  /** MD5 of a body, in hexadecimal; default: on this thread. */
-  readonly md5?: (body: Body) => Promise<string>
 }
 
 /** The account, authenticated. Rejects as `Session.access` does. Closing it closes all stores opened from it. */
@@ -32,7 +31,7 @@ export async function openSwiftService(
   config: SwiftConfig,
   options: SwiftOpenOptions,
 ): Promise<SwiftService> {
-  const { client, transport, parts } = await connect(config, options)
+  const { client, close, parts } = await connect(config, options)
   return new SwiftService({
     client,
     capabilities: parts.capabilities,
@@ -40,7 +39,7 @@ export async function openSwiftService(
     openContainer: name =>
       Promise.resolve(new SwiftStore({ ...parts, container: name, close: () => {} })),
     ...(options.showSegments === undefined ? {} : { showSegments: options.showSegments }),
-    close: () => transport.close(),
+    close,
   })
 }
 
@@ -50,8 +49,8 @@ export async function openSwiftStore(
   container: string,
   options: SwiftOpenOptions,
 ): Promise<SwiftStore> {
-  const { transport, parts } = await connect(config, options)
-  return new SwiftStore({ ...parts, container, close: () => transport.close() })
+  const { close, parts } = await connect(config, options)
+  return new SwiftStore({ ...parts, container, close })
 }
 
 async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
@@ -64,6 +63,13 @@ async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
     ...(options.maxSockets === undefined ? {} : { maxSockets: options.maxSockets }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   })
+  const hasher = new Hasher()
+  const close = (): void => {
+    transport.close()
+    hasher.close()
+  }
+  const md5 = async (body: Body): Promise<string> =>
+    (await hasher.digest('md5', body)).toString('hex')
   try {
     const client = new SwiftClient(new Session(config, transport, clock), transport)
     const { storageUrl } = await client.session.access()
@@ -76,18 +82,12 @@ async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
       clock,
       random,
       log,
-      md5: options.md5 ?? md5Here,
+      md5,
       newKey,
     }
-    return { client, transport, parts }
+    return { client, close, parts }
   } catch (error) {
-    transport.close()
+    close()
     throw error
   }
-}
-
-function md5Here(body: Body): Promise<string> {
-  const hash = createHash('md5')
-  for (const piece of body instanceof Uint8Array ? [body] : body) hash.update(piece)
-  return Promise.resolve(hash.digest('hex'))
 }

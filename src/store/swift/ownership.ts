@@ -15,19 +15,34 @@
  */
 import type { Key } from '../../core/types.ts'
 import { eachParallel } from './bulk.ts'
-import { isLarge, isStatic } from './headers.ts'
+import { isLarge, isStatic, stripEtag } from './headers.ts'
 import { jsonOf } from './client.ts'
 import { byGroup, groupsOf, parseManifest, type Slice } from './manifest.ts'
-import { ALL_SEGMENTS, isOurGroup, markerOf, pendingRefOf, refOf, refsOf } from './names.ts'
+import {
+  ALL_SEGMENTS,
+  isOurGroup,
+  manifestOf,
+  markerOf,
+  pendingRefOf,
+  refOf,
+  refsOf,
+} from './names.ts'
 import { trouble } from './errors.ts'
 import type { Headers } from './headers.ts'
 import type { Segments, SegmentEntry } from './segments.ts'
 
 /** What a large object consists of. */
 export type Layout =
-  | { readonly kind: 'static'; readonly slices: readonly Slice[] }
+  | {
+      readonly kind: 'static'
+      readonly slices: readonly Slice[]
+      /** The record that has them, where the cluster does not give manifests back. */
+      readonly record?: string
+    }
   /** `container/prefix` of the segments. */
   | { readonly kind: 'dynamic'; readonly prefix: string }
+  /** A static one whose manifest the cluster does not give back (RGW), and that is not ours. */
+  | { readonly kind: 'unknown' }
 
 /** A reference younger than this may belong to a manifest that is about to be stored. */
 const YOUNG = 10 * 60_000
@@ -66,7 +81,12 @@ export class Ownership {
       query: { 'multipart-manifest': 'get' },
     })
     try {
-      return { kind: 'static', slices: parseManifest(jsonOf(reply, operation)) }
+      const slices = parseManifest(jsonOf(reply, operation))
+      if (slices.length > 0) return { kind: 'static', slices }
+      const name = manifestOf(key, stripEtag(headers['etag']))
+      const record = await this.#segments.getRecord(name)
+      if (record === undefined) return { kind: 'unknown' }
+      return { kind: 'static', slices: (record as { slices: Slice[] }).slices, record: name }
     } catch (error) {
       if (error instanceof TypeError) throw trouble('corrupt', operation, error.message, key)
       throw error
@@ -127,8 +147,12 @@ export class Ownership {
       now,
     )
     const still = now === undefined ? new Set<string>() : layoutGroups(now)
-    const over = [...layoutGroups(old)].filter(group => !still.has(group))
-    await this.#segments.remove(over.map(group => refOf(group, key)))
+    const over = [...layoutGroups(old)]
+      .filter(group => !still.has(group))
+      .map(group => refOf(group, key))
+    const record = recordOf(old)
+    if (record !== undefined && record !== recordOf(now)) over.push(record)
+    await this.#segments.remove(over)
   }
 
   /** Deletes those of the segments (`container/name`) that nothing refers to. */
@@ -232,6 +256,7 @@ export class Ownership {
   }
 
   async #pathsOf(key: Key, layout: Layout): Promise<string[]> {
+    if (layout.kind === 'unknown') return []
     if (layout.kind === 'static') {
       // A segment that is a large object itself has segments that nobody here has looked at.
       if (layout.slices.some(slice => slice.nested === true)) return []
@@ -249,8 +274,13 @@ export class Ownership {
   }
 }
 
+function recordOf(layout: Layout | undefined): string | undefined {
+  return layout?.kind === 'static' ? layout.record : undefined
+}
+
 /** The groups whose segments a layout has. */
 export function layoutGroups(layout: Layout): Set<string> {
+  if (layout.kind === 'unknown') return new Set()
   if (layout.kind === 'static') return groupsOf(layout.slices)
   return new Set([layout.prefix.replace(/\/$/, '')])
 }
@@ -258,6 +288,8 @@ export function layoutGroups(layout: Layout): Set<string> {
 /** Tells of a segment's path whether the layout has it. */
 export function usesOf(layout: Layout | undefined): (path: string) => boolean {
   if (layout === undefined) return () => false
+  // Nothing is deleted on the word of what cannot be read.
+  if (layout.kind === 'unknown') return () => true
   if (layout.kind === 'dynamic') return path => path.startsWith(layout.prefix)
   const paths = new Set(layout.slices.map(slice => slice.path))
   return path => paths.has(path)

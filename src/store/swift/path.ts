@@ -29,12 +29,7 @@ export function queryOf(entries: Readonly<Record<string, string | number | undef
   return parts.length === 0 ? '' : `?${parts.join('&')}`
 }
 
-/** Text as a header carries it: its UTF-8 bytes, one character each. */
-export function toHeader(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
-}
-
-/** The inverse of toHeader; bytes that are not UTF-8 stay as latin1. */
+/** A header's value, latin1 as it came, as the UTF-8 it was meant to be; other bytes stay as they are. */
 export function fromHeader(text: string): string {
   // oxlint-disable-next-line no-control-regex
   if (/^[\x00-\x7f]*$/.test(text)) return text

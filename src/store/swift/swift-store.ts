@@ -28,26 +28,23 @@ import type {
   Stored,
   Upload,
   Usage,
-  WriteConditions,
 } from '../store.ts'
 import { toGrants } from './acl.ts'
-import { deleteObjects, eachParallel } from './bulk.ts'
 import type { SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import type { Capabilities } from './features.ts'
-import { readInto } from './get.ts'
-import { isLarge, metaHeaders, postHeaders, stripEtag, toHead, type Headers } from './headers.ts'
+import { Reader } from './reader.ts'
+import { toHead } from './headers.ts'
 import { checkVersion, LargeObjects, type FoundSource } from './large.ts'
 import { Lister } from './lister.ts'
-import { groupsOf } from './manifest.ts'
-import { isOurGroup } from './names.ts'
-import { layoutGroups, Ownership, type Layout } from './ownership.ts'
+import { Ownership } from './ownership.ts'
 import { encodePath, encodeSegment } from './path.ts'
 import { probeExclusive } from './probe.ts'
 import { Segments } from './segments.ts'
 import { TempKey } from './tempkey.ts'
 import { signature } from './tempurl.ts'
 import { containerUsage } from './usage.ts'
+import { Writer } from './writer.ts'
 
 export interface SwiftStoreOptions {
   readonly client: SwiftClient
@@ -65,6 +62,9 @@ export interface SwiftStoreOptions {
   readonly close: () => void
 }
 
+/** Life of the address that a signing key is tried with. */
+const TRIAL = 300_000
+
 export class SwiftStore implements ObjectStore {
   readonly family = 'swift'
   readonly name: string
@@ -77,6 +77,8 @@ export class SwiftStore implements ObjectStore {
   readonly #ownership: Ownership
   readonly #large: LargeObjects
   readonly #lister: Lister
+  readonly #reader: Reader
+  readonly #writer: Writer
   readonly #tempKey: TempKey
 
   constructor(options: SwiftStoreOptions) {
@@ -100,6 +102,17 @@ export class SwiftStore implements ObjectStore {
       container,
       head: (key, signal) => this.head(key, signal),
     })
+    this.#reader = new Reader(client, container)
+    this.#writer = new Writer({
+      ...parts,
+      client,
+      container,
+      capabilities: own,
+      large: this.#large,
+      lister: this.#lister,
+      log: options.log,
+      md5,
+    })
     this.#tempKey = new TempKey(client, container, clock, options.newKey)
   }
 
@@ -117,124 +130,27 @@ export class SwiftStore implements ObjectStore {
   }
 
   get(key: Key, options: GetOptions, sink: Sink): Promise<ObjectHead> {
-    return readInto(this.#client, this.#container, key, options, sink)
+    return this.#reader.read(key, options, sink)
   }
 
-  async put(key: Key, body: Body, options: PutOptions): Promise<Stored> {
-    const operation = 'PutObject'
-    const size =
-      body instanceof Uint8Array ? body.length : body.reduce((sum, piece) => sum + piece.length, 0)
-    if (size > this.limits.maxPut)
-      throw trouble('too-large', operation, `over ${this.limits.maxPut} bytes`, key)
-    const [md5, old] = await Promise.all([
-      this.#options.md5(body),
-      this.#before(key, options, operation),
-    ])
-    const reply = await this.#send(operation, key, options, {
-      headers: { ...metaHeaders(options.meta), etag: md5 },
-      body,
-    })
-    await this.#replaced(key, old, undefined)
-    return { etag: stripEtag(reply.headers['etag'] ?? md5), size }
+  put(key: Key, body: Body, options: PutOptions): Promise<Stored> {
+    return this.#writer.put(key, body, options)
   }
 
-  async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
-    const operation = 'CopyObject'
-    const source = await this.#head(from.key, operation, options.signal)
-    const head = toHead(from.key, source.headers)
-    checkVersion(from, head.etag, operation)
-    const old = await this.#before(to, options, operation)
-    if (isLarge(source.headers)) return this.#copyLarge(head, source.headers, to, options, old)
-    const meta =
-      options.meta === undefined ? {} : { 'x-fresh-metadata': 'true', ...metaHeaders(options.meta) }
-    const reply = await this.#send(operation, to, options, {
-      headers: {
-        'x-copy-from': `/${encodeSegment(this.#container)}/${encodePath(from.key)}`,
-        ...meta,
-      },
-      timeout: 600_000,
-    })
-    await this.#replaced(to, old, undefined)
-    const etag = stripEtag(reply.headers['etag'] ?? head.etag)
-    checkVersion(from, etag, operation)
-    return { etag, size: head.size }
+  copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
+    return this.#writer.copy(from, to, options)
   }
 
-  async setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
-    const operation = 'SetMeta'
-    const { key } = from
-    const { headers } = await this.#head(key, operation, options.signal)
-    const head = toHead(key, headers)
-    checkVersion(from, head.etag, operation)
-    checkVersion(
-      { key, size: 0, ...(options.ifMatch === undefined ? {} : { etag: options.ifMatch }) },
-      head.etag,
-      operation,
-    )
-    await this.#client.request({
-      operation,
-      method: 'POST',
-      container: this.#container,
-      key,
-      headers: postHeaders(options.meta, headers),
-      signal: options.signal,
-    })
-    return { etag: head.etag, size: head.size }
+  setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
+    return this.#writer.setMeta(from, options)
   }
 
-  async delete(key: Key, options: { ifMatch?: ETag; signal?: AbortSignal } = {}): Promise<void> {
-    const operation = 'DeleteObject'
-    let old: Layout | undefined
-    if (options.ifMatch !== undefined || (await this.#segments.mayExist())) {
-      const reply = await this.#find(key, operation, options.signal)
-      if (reply === undefined) return
-      if (options.ifMatch !== undefined) {
-        checkVersion(
-          { key, size: 0, etag: options.ifMatch },
-          stripEtag(reply.headers['etag']),
-          operation,
-        )
-      }
-      old = await this.#ownership.layout(key, reply.headers)
-    }
-    await this.#client.request({
-      operation,
-      method: 'DELETE',
-      container: this.#container,
-      key,
-      signal: options.signal,
-      accept: [404],
-    })
-    await this.#replaced(key, old, undefined)
+  delete(key: Key, options: { ifMatch?: ETag; signal?: AbortSignal } = {}): Promise<void> {
+    return this.#writer.delete(key, options)
   }
 
-  async deleteMany(
-    keys: readonly Key[],
-    signal?: AbortSignal,
-  ): Promise<ReadonlyMap<Key, StoreError>> {
-    if (keys.length === 0) return new Map()
-    const large = (await this.#segments.mayExist())
-      ? await this.#lister.maybeLarge(keys, signal)
-      : new Set<Key>()
-    const plain = keys.filter(key => !large.has(key))
-    const failed =
-      plain.length === 0
-        ? new Map<Key, StoreError>()
-        : await deleteObjects(
-            this.#client,
-            this.#container,
-            plain,
-            this.features.deleteBatch,
-            signal,
-          )
-    await eachParallel([...large], 4, async key => {
-      try {
-        await this.delete(key, signal === undefined ? {} : { signal })
-      } catch (error) {
-        failed.set(key, error as StoreError)
-      }
-    })
-    return failed
+  deleteMany(keys: readonly Key[], signal?: AbortSignal): Promise<ReadonlyMap<Key, StoreError>> {
+    return this.#writer.deleteMany(keys, signal)
   }
 
   createUpload(key: Key, _options: PutOptions): Promise<Upload> {
@@ -265,24 +181,8 @@ export class SwiftStore implements ObjectStore {
     return this.#large.copyPart(upload, number, source, range)
   }
 
-  async completeUpload(
-    upload: Upload,
-    parts: readonly Part[],
-    options: PutOptions,
-  ): Promise<Stored> {
-    const { key } = upload
-    const old = await this.#before(key, options, 'CompleteUpload')
-    const slices = await this.#large.assemble(upload, parts, options.signal)
-    const stored = await this.#putManifest(
-      key,
-      slices,
-      metaHeaders(options.meta),
-      options,
-      old,
-      undefined,
-    )
-    await this.#tidy(key, () => this.#large.finish(upload, slices))
-    return stored
+  completeUpload(upload: Upload, parts: readonly Part[], options: PutOptions): Promise<Stored> {
+    return this.#writer.complete(upload, parts, options)
   }
 
   abortUpload(upload: Upload, _parts: readonly Part[]): Promise<void> {
@@ -334,10 +234,13 @@ export class SwiftStore implements ObjectStore {
     const [digest] = this.#options.capabilities.tempUrlDigests
     if (digest === undefined)
       throw trouble('unsupported', 'SignUrl', 'the cluster has no temporary addresses', key)
-    const secret = await this.#tempKey.get()
     const base = decodeURIComponent(new URL(this.#options.storageUrl).pathname)
-    const until = Math.floor((this.#options.clock.now() + expires) / 1000)
-    return `${this.url(key)}?${signature(`${base}/${this.#container}/${key}`, secret, digest, until)}`
+    const path = `${base}/${this.#container}/${key}`
+    const sign = (secret: string, life: Milliseconds): string => {
+      const until = Math.floor((this.#options.clock.now() + life) / 1000)
+      return `${this.url(key)}?${signature(path, secret, digest, until)}`
+    }
+    return sign(await this.#tempKey.get(secret => sign(secret, TRIAL)), expires)
   }
 
   usage(): Promise<Usage | undefined> {
@@ -356,139 +259,5 @@ export class SwiftStore implements ObjectStore {
       key,
       signal,
     })
-  }
-
-  async #find(
-    key: Key,
-    operation: string,
-    signal: AbortSignal | undefined,
-  ): Promise<HttpReply | undefined> {
-    const reply = await this.#client.request({
-      operation,
-      method: 'HEAD',
-      container: this.#container,
-      key,
-      signal,
-      accept: [404],
-    })
-    return reply.status === 404 ? undefined : reply
-  }
-
-  /**
-   * Before a write: its conditions, as far as the server does not check them; and what large object is there.
-   * Rejects `changed` and `exists`.
-   */
-  async #before(
-    key: Key,
-    options: WriteConditions & { readonly signal?: AbortSignal },
-    operation: string,
-  ): Promise<Layout | undefined> {
-    const { ifMatch, ifAbsent } = options
-    if (ifMatch === undefined) {
-      if (ifAbsent === true ? this.features.createExclusive : !(await this.#segments.mayExist()))
-        return undefined
-    }
-    const reply = await this.#find(key, operation, options.signal)
-    if (reply === undefined) {
-      if (ifMatch !== undefined) throw trouble('changed', operation, 'it is gone', key)
-      return undefined
-    }
-    if (ifAbsent === true) throw trouble('exists', operation, 'it is there already', key)
-    if (ifMatch !== undefined)
-      checkVersion({ key, size: 0, etag: ifMatch }, stripEtag(reply.headers['etag']), operation)
-    return this.#ownership.layout(key, reply.headers)
-  }
-
-  /** A PUT of the object. A 404 can only mean the container; a 412 that the object is there. */
-  async #send(
-    operation: string,
-    key: Key,
-    options: WriteConditions & { readonly signal?: AbortSignal },
-    request: { headers: Headers; body?: Body; timeout?: number },
-  ): Promise<HttpReply> {
-    const exclusive = options.ifAbsent === true
-    const copy = request.headers['x-copy-from'] !== undefined
-    const reply = await this.#client.request({
-      operation,
-      method: 'PUT',
-      container: this.#container,
-      key,
-      ...request,
-      headers: exclusive ? { ...request.headers, 'if-none-match': '*' } : request.headers,
-      signal: options.signal,
-      repeatable: !exclusive,
-      accept: copy ? [412] : [404, 412],
-    })
-    if (reply.status === 412)
-      throw trouble(exclusive ? 'exists' : 'changed', operation, 'it is there already', key)
-    if (reply.status === 404)
-      throw trouble('no-bucket', operation, `there is no container ${this.#container}`, key)
-    return reply
-  }
-
-  async #copyLarge(
-    head: ObjectHead,
-    headers: Headers,
-    to: Key,
-    options: CopyOptions,
-    old: Layout | undefined,
-  ): Promise<Stored> {
-    if (head.key === to && options.meta === undefined) return { etag: head.etag, size: head.size }
-    const layout = await this.#ownership.layout(head.key, headers)
-    const given = metaHeaders(options.meta ?? head.meta)
-    if (layout?.kind === 'static')
-      return this.#putManifest(to, layout.slices, given, options, old, head.key)
-    if (layout === undefined)
-      throw trouble('changed', 'CopyObject', 'the source was replaced', head.key)
-    await this.#ownership.claim(layoutGroups(layout), to, head.key)
-    const manifest = { ...given, 'x-object-manifest': headers['x-object-manifest'] ?? '' }
-    await this.#send('CopyObject', to, options, { headers: manifest, body: new Uint8Array() })
-    await this.#replaced(to, old, layout)
-    return { etag: head.etag, size: head.size }
-  }
-
-  async #putManifest(
-    key: Key,
-    slices: Parameters<LargeObjects['putManifest']>[1],
-    headers: Record<string, string>,
-    options: WriteConditions & { readonly signal?: AbortSignal },
-    old: Layout | undefined,
-    from: Key | undefined,
-  ): Promise<Stored> {
-    // What the key's old manifest had is claimed already.
-    const claimed = old?.kind === 'static' ? groupsOf(old.slices) : new Set<string>()
-    const groups = [...groupsOf(slices)].filter(
-      group => !(claimed.has(group) && isOurGroup(group, this.#segments.name)),
-    )
-    await this.#ownership.claim(groups, key, from ?? key)
-    const exclusive = options.ifAbsent === true ? { 'if-none-match': '*' } : {}
-    const stored = await this.#large.putManifest(
-      key,
-      slices,
-      { ...headers, ...exclusive },
-      options.signal,
-    )
-    await this.#replaced(key, old, { kind: 'static', slices })
-    return stored
-  }
-
-  /** The old object's segments, as far as nothing has them any more. */
-  #replaced(key: Key, old: Layout | undefined, now: Layout | undefined): Promise<void> {
-    if (old === undefined) return Promise.resolve()
-    return this.#tidy(key, () => this.#ownership.release(key, old, now))
-  }
-
-  /** Cleaning up after a success: its failure leaves segments for the sweep, and is no failure of the call. */
-  async #tidy(key: Key, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#options.log.warn('segments left behind', {
-        key,
-        container: this.#segments.name,
-        reason,
-      })
-    }
   }
 }

@@ -1,10 +1,12 @@
 /**
  * The secret that temporary addresses are signed with: the container's, else the account's, else a new one for the
- * container. Kept for a while; never logged.
+ * container. Each is tried on an address before it is used, since some clusters keep a container's key without
+ * honouring it. Kept for a while; never logged.
  */
 import type { Clock } from '../../core/ports.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { SwiftClient } from './client.ts'
+import type { Headers } from './headers.ts'
 
 const KEPT = 300_000
 
@@ -27,64 +29,54 @@ export class TempKey {
     this.#newKey = newKey
   }
 
-  /** Rejects `denied` when there is no key and none may be made. */
-  async get(): Promise<string> {
+  /** `sign` makes the address that a key is tried on. Rejects `denied` when none works and none may be made. */
+  async get(sign: (key: string) => string): Promise<string> {
     if (this.#key !== undefined && this.#clock.now() - this.#key.at < KEPT) return this.#key.text
-    const text = (await this.#ofContainer()) ?? (await this.#ofAccount()) ?? (await this.#create())
-    this.#key = { text, at: this.#clock.now() }
-    return text
-  }
-
-  async #ofContainer(): Promise<string | undefined> {
-    const reply = await this.#client.request({
-      operation: 'HeadContainer',
-      method: 'HEAD',
-      container: this.#container,
+    for (const scope of ['container', 'account'] as const) {
+      for (const text of await this.#keysOf(scope)) if (await this.#try(text, sign)) return text
+    }
+    for (const scope of ['container', 'account'] as const) {
+      const text = this.#newKey()
+      // Somebody may be using a key that is there: only an absent one is set.
+      if ((await this.#keysOf(scope)).length > 0 || !(await this.#set(scope, text))) continue
+      if (await this.#try(text, sign)) return text
+    }
+    const hint = 'set X-Container-Meta-Temp-URL-Key on the container, or the like on the account'
+    throw new StoreError('denied', `no key to sign addresses with: ${hint}`, {
+      operation: 'SignUrl',
+      hint,
     })
-    return (
-      reply.headers['x-container-meta-temp-url-key'] ??
-      reply.headers['x-container-meta-temp-url-key-2']
-    )
   }
 
-  async #ofAccount(): Promise<string | undefined> {
+  async #try(text: string, sign: (key: string) => string): Promise<boolean> {
+    const good = await this.#client.isReadable(sign(text))
+    if (good) this.#key = { text, at: this.#clock.now() }
+    return good
+  }
+
+  async #keysOf(scope: 'container' | 'account'): Promise<string[]> {
+    const container = scope === 'container' ? { container: this.#container } : {}
     const reply = await this.#client.request({
-      operation: 'HeadAccount',
+      operation: 'HeadKeys',
       method: 'HEAD',
+      ...container,
       accept: [403],
     })
-    return (
-      reply.headers['x-account-meta-temp-url-key'] ?? reply.headers['x-account-meta-temp-url-key-2']
-    )
+    const name = `x-${scope}-meta-temp-url-key`
+    const headers: Headers = reply.headers
+    return [headers[name] ?? '', headers[`${name}-2`] ?? ''].filter(each => each !== '')
   }
 
-  async #create(): Promise<string> {
-    const key = this.#newKey()
-    try {
-      await this.#client.request({
-        operation: 'PostContainer',
-        method: 'POST',
-        container: this.#container,
-        headers: { 'x-container-meta-temp-url-key': key },
-      })
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.kind !== 'denied') throw error
-      const hint = 'ask the owner to set X-Container-Meta-Temp-URL-Key on the container'
-      throw new StoreError('denied', `no key to sign addresses with: ${hint}`, {
-        ...error.details,
-        hint,
-      })
-    }
-    // RGW takes some of a container's headers without keeping them.
-    return (await this.#ofContainer()) ?? this.#createOnAccount(key)
-  }
-
-  async #createOnAccount(key: string): Promise<string> {
-    await this.#client.request({
-      operation: 'PostAccount',
+  /** False where it is not allowed. */
+  async #set(scope: 'container' | 'account', text: string): Promise<boolean> {
+    const container = scope === 'container' ? { container: this.#container } : {}
+    const reply = await this.#client.request({
+      operation: 'SetKey',
       method: 'POST',
-      headers: { 'x-account-meta-temp-url-key': key },
+      ...container,
+      headers: { [`x-${scope}-meta-temp-url-key`]: text },
+      accept: [403],
     })
-    return key
+    return reply.status !== 403
   }
 }
