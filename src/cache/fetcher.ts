@@ -77,13 +77,11 @@ export class Fetcher {
   ahead(version: ObjectVersion, range: Range): void {
     if (this.#aheadPaused || this.#queue.length > 0) return
     const end = Math.ceil(Math.min(range.end, version.size) / PAGE_SIZE)
-    const first = pageOf(range.start)
-    for (let index = first; index < end;) {
+    const first = Math.min(pageOf(range.start), end)
+    for (let index = first; ;) {
+      index = this.#firstMissing(version, index, end)
+      if (index === end) break
       const length = this.#missing(version, index, end)
-      if (length === 0) {
-        index++
-        continue
-      }
       if (this.#running.size >= this.#mostGets) return
       if (this.#ports.cache.loading + length > this.#mostLoading) return
       const run: Page[] = []
@@ -116,6 +114,13 @@ export class Fetcher {
     this.#closed = true
     for (const fetch of this.#running) fetch.close()
     for (const { demand } of this.#queue.clear()) demand.fail(aborted(demand.version))
+  }
+
+  #firstMissing(version: ObjectVersion, from: number, end: number): number {
+    const pages = this.#ports.cache.find(version)?.pages
+    let index = from
+    while (index < end && pages?.has(index) === true) index++
+    return index
   }
 
   /** Pages from `index` that are neither there nor on their way, up to `end` and one GET's length. */

@@ -4,8 +4,9 @@
  * is emptied and they change places. So what has not been asked for in a long time goes, at no cost of book-keeping.
  *
  * Nothing is synced: a killed process loses nothing (the kernel has the pages), a power cut may leave a broken
- * database, and LMDB crashes the process on a broken one. So the file's head is checked before; the boot's id is kept
- * beside it while it is open; and a database left open by an earlier boot is thrown away unread.
+ * database, and LMDB crashes the process on a broken one. So the file's head is checked before; a mark with the boot's
+ * id lies beside it while it is open; and a database left open by an earlier boot, or by several processes in a
+ * row, is thrown away unread.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,13 +28,14 @@ export interface Generations {
 export function openGenerations(folder: string, most: number, log: Log): Generations | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const reason = unfit(folder)
+    const mark = readMark(folder)
+    const reason = unfit(folder, mark)
     if (reason !== undefined) {
       log.warn('metadata cache cannot be trusted, starting afresh', { folder, reason })
       wipe(folder)
     }
-    // Should LMDB crash the process on it after all, the next start does not try again.
-    writeFileSync(join(folder, MARK), 'opening')
+    const unclean = mark === undefined || reason !== undefined ? 0 : mark.unclean + 1
+    writeFileSync(join(folder, MARK), `${bootId()} ${unclean}`)
     return new LmdbGenerations(folder, most, log)
   } catch (error) {
     log.warn('metadata cache cannot be used, keeping it in memory only', { folder, error })
@@ -61,7 +63,6 @@ class LmdbGenerations implements Generations {
     this.#young = this.#table(this.#youngName)
     this.#old = this.#table(this.#youngName === 'a' ? 'b' : 'a')
     this.#youngCount = countOf(this.#young)
-    writeFileSync(join(folder, MARK), bootId())
   }
 
   get(name: string): string | undefined {
@@ -130,18 +131,27 @@ class LmdbGenerations implements Generations {
 
 const FILE = 'meta.lmdb'
 const MARK = 'open'
+/** A daemon that is killed leaves the database open; one that crashes on it does so every time. */
+const MOST_UNCLEAN = 3
 
-/** Why the database there must not be opened, if so. */
-function unfit(folder: string): string | undefined {
-  if (!looksWhole(join(folder, FILE))) return 'not a whole database'
-  const mark = readMark(folder)
-  if (mark === undefined || mark === bootId()) return undefined
-  return mark === 'opening' ? 'the last start did not get over it' : 'left open by an earlier boot'
+/** What the mark says while the database is open: in which boot, and how many opens before ended without a close. */
+interface Mark {
+  readonly boot: string
+  readonly unclean: number
 }
 
-function readMark(folder: string): string | undefined {
+/** Why the database there must not be opened, if so. */
+function unfit(folder: string, mark: Mark | undefined): string | undefined {
+  if (!looksWhole(join(folder, FILE))) return 'not a whole database'
+  if (mark === undefined) return undefined
+  if (mark.boot !== bootId()) return 'left open by an earlier boot'
+  return mark.unclean >= MOST_UNCLEAN ? 'left open several times in a row' : undefined
+}
+
+function readMark(folder: string): Mark | undefined {
   try {
-    return readFileSync(join(folder, MARK), 'utf8')
+    const [boot = '', unclean = ''] = readFileSync(join(folder, MARK), 'utf8').split(' ')
+    return { boot, unclean: Number(unclean) }
   } catch {
     return undefined
   }

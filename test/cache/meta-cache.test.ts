@@ -1,5 +1,14 @@
 /** The metadata cache: what is found, what survives, and that a broken disk is never an error. */
-import { chmodSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -8,6 +17,7 @@ import { memoryMetaCache, openMetaCache } from '../../src/cache/meta-cache.ts'
 import type { Log } from '../../src/core/ports.ts'
 import { silentLog } from '../../src/core/ports.ts'
 
+const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 const meta = { contentType: 'text/plain', user: { mode: '33188', 'x-y': 'ä'.normalize('NFD') } }
 
 function folder(t: { teardown(then: () => void): void }): string {
@@ -84,7 +94,7 @@ t.test('a broken database is replaced, with a warning', async t => {
     cache.set('k', 'e', 1, meta)
     await cache.close()
     if (garbage === 'cut') truncateSync(join(path, 'meta.lmdb'), 12_000)
-    else if (garbage === 'crashed') writeFileSync(join(path, 'open'), 'opening')
+    else if (garbage === 'crashed') writeFileSync(join(path, 'open'), `${boot} 3`)
     else writeFileSync(join(path, 'meta.lmdb'), garbage)
     const log = listening()
     const next = openMetaCache({ folder: path, log })
@@ -98,13 +108,30 @@ t.test('a broken database is replaced, with a warning', async t => {
   }
 })
 
+t.test('a killed process loses nothing', async t => {
+  const path = folder(t)
+  const code = `
+    import { openMetaCache } from ${JSON.stringify(new URL('../../src/cache/meta-cache.js', import.meta.url).href)}
+    const log = { warn() {} }
+    const cache = openMetaCache({ folder: ${JSON.stringify(path)}, log })
+    cache.set('k', 'e', 1, { user: { a: 'b' } })
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100)`
+  const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', code])
+  t.equal(signal, 'SIGKILL')
+  const log = listening()
+  const cache = openMetaCache({ folder: path, log })
+  t.strictSame(cache.get('k', 'e', 1), { user: { a: 'b' } })
+  t.strictSame(log.warnings, [])
+  await cache.close()
+})
+
 t.test('left open by an earlier boot: thrown away', async t => {
   const path = folder(t)
   const first = openMetaCache({ folder: path, log: silentLog })
   first.set('k', 'e', 1, meta)
   await first.close()
   t.notOk(readdirSync(path).includes('open'), 'no mark after a clean end')
-  writeFileSync(join(path, 'open'), 'another boot')
+  writeFileSync(join(path, 'open'), 'another-boot 0')
   const log = listening()
   const second = openMetaCache({ folder: path, log })
   t.equal(second.get('k', 'e', 1), undefined)

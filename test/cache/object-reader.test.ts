@@ -1,7 +1,9 @@
 /** The reader's rules one by one: what is asked of the store, who shares, what happens on failures. */
 import t from 'tap'
+import { CachedReader } from '../../src/cache/object-reader.ts'
 import { PAGE_SIZE } from '../../src/core/page.ts'
 import { initialWindow, advance } from '../../src/core/window.ts'
+import type { GetOptions, Sink } from '../../src/store/store.ts'
 import { idle } from '../support/virtual-clock.ts'
 import { MIB, KIB, firstBad, kindOf, plant, setting } from './reader-support.ts'
 
@@ -130,6 +132,25 @@ t.test('a replaced or deleted object is `changed`, at once', async t => {
   t.equal(await kindOf(reader.read(version, 0, new Uint8Array(10), undefined)), 'changed')
   t.equal(counting.count('get'), 2)
   t.equal(await kindOf(reader.revalidate('k', undefined)), 'not-found')
+})
+
+t.test('a server that ignores If-Match gets no byte of another version in', async t => {
+  const { clock, memory } = setting()
+  const version = plant(memory, 'k', MIB)
+  plant(memory, 'k', MIB, 1)
+  const deaf = new Proxy(memory, {
+    get: (store, name) =>
+      name === 'get'
+        ? (key: string, options: GetOptions, sink: Sink) =>
+            store.get(key, options.range === undefined ? {} : { range: options.range }, sink)
+        : Reflect.get(store, name, store),
+  })
+  const reader = new CachedReader({ store: deaf, clock, random: Math.random })
+  const into = new Uint8Array(10)
+  t.equal(await kindOf(reader.read(version, 0, into, undefined)), 'changed')
+  t.same(into, new Uint8Array(10))
+  t.equal(reader.state.loading, 0)
+  t.equal(clock.pending, 0)
 })
 
 t.test('revalidate: one request, and the first page comes along', async t => {

@@ -8,6 +8,8 @@ import type { ObjectVersion } from '../../src/core/types.ts'
 import { seeded } from '../support/virtual-clock.ts'
 import { KIB, firstBad, kindOf, plant, setting } from './reader-support.ts'
 
+/** More by hand: PAILFS_SEEDS=1000. */
+const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? 20)
 const KEYS = ['a', 'b', 'c']
 const RATES = { refused: 0.05, lost: 0.03, throttled: 0.03, torn: 0.15, short: 0.05, stalled: 0.02 }
 
@@ -77,12 +79,12 @@ type Tap = typeof t
 
 t.test('bytes of exactly one version, in a bounded arena', async t => {
   const total: Record<string, number> = {}
-  for (let seed = 0; seed < 40; seed++) {
+  for (let seed = 0; seed < SEEDS; seed++) {
     const outcomes = await scenario(t as unknown as Tap, seed, [1, 2, 5, 16, 64][seed % 5] ?? 1)
     for (const [kind, count] of Object.entries(outcomes)) total[kind] = (total[kind] ?? 0) + count
   }
   t.comment(JSON.stringify(total))
-  t.ok((total['ok'] ?? 0) > 1000)
+  t.ok((total['ok'] ?? 0) > 500)
   t.ok((total['changed'] ?? 0) > 10)
   t.strictSame(
     Object.keys(total).filter(kind => !['ok', 'changed', 'aborted', 'timeout'].includes(kind)),

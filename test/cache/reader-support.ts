@@ -46,9 +46,10 @@ export function plant(store: MemoryStore, key: string, size: number, salt = 0): 
   })
 }
 
-/** Whether the bytes are those of the version; the first bad offset, or -1. */
+/** Whether the bytes are those of the version: the first bad offset, or -1. */
 export function firstBad(bytes: Uint8Array, offset: number, salt = 0): number {
-  return bytes.findIndex((byte, at) => byte !== byteAt(salt, offset + at))
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== byteAt(salt, offset + at)) return at
+  return -1
 }
 
 export async function kindOf(promise: Promise<unknown>): Promise<string> {

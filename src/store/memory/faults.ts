@@ -53,6 +53,7 @@ export class FaultyStore extends StoreDecorator {
   #rates: FaultRates
   #script: Scripted[] = []
   #faults = 0
+  #killed = false
 
   constructor(inner: ObjectStore, options: FaultOptions) {
     super(inner)
@@ -80,6 +81,14 @@ export class FaultyStore extends StoreDecorator {
     this.#script.push({ operation, fault, key, left: times })
   }
 
+  /**
+   * The daemon dies: no call settles from now on, and those under way have reached the server or not, by chance.
+   * Whoever takes over makes a decorator of its own around the same inner store.
+   */
+  kill(): void {
+    this.#killed = true
+  }
+
   /** Forgets what is left of the script. */
   clearScript(): void {
     this.#script = []
@@ -92,6 +101,7 @@ export class FaultyStore extends StoreDecorator {
     const head = await this.inner.get(key, options, body)
     if (fault === 'lost') throw failure('unavailable', 'get', key, 'reply lost')
     await this.#delay(call)
+    if (this.#killed) await never()
     sink.begin(head)
     const { length } = body.bytes
     const end = fault === undefined ? length : Math.floor(this.#options.random() * length)
@@ -104,14 +114,18 @@ export class FaultyStore extends StoreDecorator {
   protected override async around<T>(call: Call, run: () => Promise<T>): Promise<T> {
     const fault = await this.#request(call)
     const result = await run()
+    if (this.#killed) await never()
     if (fault !== undefined) throw failure('unavailable', call.operation, call.key, 'reply lost')
     await this.#delay(call)
+    if (this.#killed) await never()
     return result
   }
 
   /** The way there: rejects if nothing is to be done, else tells what shall go wrong afterwards. */
   async #request(call: Call): Promise<Fault | undefined> {
+    if (this.#killed) await never()
     await this.#delay(call)
+    if (this.#killed && this.#options.random() < 0.5) await never()
     const fault = this.#choose(call)
     if (fault === undefined) return undefined
     this.#faults++
@@ -155,6 +169,7 @@ export class FaultyStore extends StoreDecorator {
     const most = this.#options.chunk ?? 65_536
     for (let at = 0; at < bytes.length;) {
       await this.#delay(call)
+      if (this.#killed) await never()
       throwIfAborted(call.signal, call.operation, call.key)
       const memory = sink.next()
       const chunk = 1 + Math.floor(this.#options.random() * most)
@@ -186,6 +201,10 @@ export class FaultyStore extends StoreDecorator {
       else signal?.addEventListener('abort', abort, { once: true })
     })
   }
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {})
 }
 
 /** Takes a whole body, as it was at one moment. */

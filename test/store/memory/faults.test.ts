@@ -119,3 +119,22 @@ t.test('a seed repeats a run', async t => {
   t.strictSame(await run(7), await run(7))
   t.notSame(await run(7), await run(8))
 })
+
+t.test('killed: nothing settles, what was under way happened or not', async t => {
+  const happened = new Set<boolean>()
+  for (let seed = 0; seed < 20; seed++) {
+    const { clock, memory, faulty } = make({ delay: [5, 10] }, seed)
+    let settled = false
+    const mark = (): void => void (settled = true)
+    void faulty.put('k', body, { meta: { user: {} } }).then(mark, mark)
+    await clock.pass(1)
+    faulty.kill()
+    void faulty.put('later', body, { meta: { user: {} } }).then(mark, mark)
+    await clock.pass(100_000)
+    t.notOk(settled)
+    const { objects } = await memory.list({ prefix: '' })
+    t.notOk(objects.some(object => object.key === 'later'))
+    happened.add(objects.length === 1)
+  }
+  t.equal(happened.size, 2)
+})
