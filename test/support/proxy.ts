@@ -180,21 +180,20 @@ export class Proxy {
 
   /** Holds matching requests before the server sees them, or after it did and before it is told. */
   hold(match: Match | string, point: 'before' | 'after' = 'before'): Hold {
-    let arrive: (request: Recorded) => void = () => {}
-    let open: () => void = () => {}
-    const arrived = new Promise<Recorded>(resolve => (arrive = resolve))
+    const arrived = deferred<Recorded>()
+    const open = deferred<void>()
     const gate: Gate = {
       match: typeof match === 'string' ? { kind: match } : match,
       point,
-      open: new Promise(resolve => (open = resolve)),
-      arrive,
+      open: open.promise,
+      arrive: arrived.resolve,
     }
     this.#gates.push(gate)
     const release = (): void => {
       this.#gates = this.#gates.filter(other => other !== gate)
-      open()
+      open.resolve()
     }
-    return { arrived, release }
+    return { arrived: arrived.promise, release }
   }
 
   /** Resolves once `count` matching requests were answered; rejects after `timeout` ms. */
@@ -326,28 +325,27 @@ async function answered(
   reply: ServerResponse,
   recorded: Recorded,
 ): Promise<boolean> {
-  switch (fault.do) {
-    case 'delay':
-      await sleep(fault.ms)
-      return false
-    case 'reset':
-      if (fault.afterBytes !== undefined) return false
-      reply.socket?.resetAndDestroy()
-      return true
-    case 'stall':
-      if (fault.afterBytes !== undefined) return false
-      request.resume()
-      return true
-    case 'status': {
-      for await (const chunk of request) recorded.requestBytes += (chunk as Buffer).length
-      recorded.status = fault.status
-      const { headers, body } = errorReply(fault, recorded)
-      reply.writeHead(fault.status, headers).end(recorded.method === 'HEAD' ? '' : body)
-      return true
-    }
-    default:
-      return false
+  if (fault.do === 'delay') await sleep(fault.ms)
+  if (fault.do === 'reset' && fault.afterBytes === undefined) {
+    reply.socket?.resetAndDestroy()
+    return true
   }
+  if (fault.do === 'stall' && fault.afterBytes === undefined) {
+    request.resume()
+    return true
+  }
+  if (fault.do !== 'status') return false
+  for await (const chunk of request) recorded.requestBytes += (chunk as Buffer).length
+  recorded.status = fault.status
+  const { headers, body } = errorReply(fault, recorded)
+  reply.writeHead(fault.status, headers).end(recorded.method === 'HEAD' ? '' : body)
+  return true
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  const made = {} as { promise: Promise<T>; resolve: (value: T) => void }
+  made.promise = new Promise(resolve => (made.resolve = resolve))
+  return made
 }
 
 function fits(match: Match, request: Recorded): boolean {
