@@ -56,6 +56,7 @@ export class NativeLink implements KernelLink {
     } catch (error) {
       guard.close()
       await this.#clean(options.mountPoint, before)
+      letGo(binding, options.mountPoint, fuse._thread)
       throw mountError(error)
     }
     const ours = await newMount(options.mountPoint, before)
@@ -156,11 +157,14 @@ class NativeMount implements KernelMount {
     this.#gone = true
     clearInterval(this.#watch)
     this.#guard.close()
-    const thread = this.#thread()
-    // Lets the process end: the C side holds the event loop until told.
-    if (thread) this.#binding.fuse_native_unmount(this.#mountPoint, thread)
+    letGo(this.#binding, this.#mountPoint, this.#thread())
     for (const then of this.#listeners.splice(0)) then()
   }
+}
+
+/** The C side holds the event loop until told; nothing else happens there. */
+function letGo(binding: Binding, mountPoint: string, thread: Buffer | null): void {
+  if (thread) binding.fuse_native_unmount(mountPoint, thread)
 }
 
 async function newMount(
