@@ -33,7 +33,7 @@ export interface Failed {
 export class Fetch implements Sink {
   readonly version: ObjectVersion
   readonly #ports: FetchPorts
-  readonly #pages: readonly Page[]
+  readonly #pages: Page[]
   /** The page that gets the next byte. */
   #at = 0
   #arrived = 0
@@ -43,9 +43,11 @@ export class Fetch implements Sink {
   #cancelled = false
   #closed = false
   #mismatch = false
+  /** False after a split: the GET under way is longer than the run. */
+  #whole = true
 
   /** `pages` are loading, follow each other, and belong to this fetch from now on. */
-  constructor(version: ObjectVersion, pages: readonly Page[], ports: FetchPorts) {
+  constructor(version: ObjectVersion, pages: Page[], ports: FetchPorts) {
     this.version = version
     this.#pages = pages
     this.#ports = ports
@@ -57,6 +59,17 @@ export class Fetch implements Sink {
       if (this.#pages[at]?.waiters?.some(waiter => !waiter.settled) === true) return true
     }
     return false
+  }
+
+  /**
+   * Gives up the pages from `index` on to a fetch of their own, if they are far from coming and nobody waits for any
+   * page of this one: a seek into what is being read ahead does not wait for all that lies before.
+   */
+  split(page: Page, far: number): Page[] | undefined {
+    const at = this.#pages.indexOf(page, this.#at)
+    if (at < 0 || at - this.#at < far || this.wanted) return undefined
+    this.#whole = false
+    return this.#pages.splice(at)
   }
 
   /** Stops unless somebody waits, or comes to wait before the GET has ended. */
@@ -114,6 +127,8 @@ export class Fetch implements Sink {
     if (page.filled < page.size) return
     this.#at++
     this.#ports.cache.finish(page)
+    // After a split the answer goes on: what follows is another's.
+    if (this.#at === this.#pages.length && !this.#whole) this.#attempt?.abort()
   }
 
   /** One GET of the bytes still missing; what it says about why they are not all there. */

@@ -23,6 +23,9 @@ export interface FetchLimits {
 /** How long read-ahead keeps still after one of its GETs failed. */
 const AHEAD_PAUSE: Milliseconds = 1_000
 
+/** In pages: a seek to less than this beyond the next byte of a GET waits for it, rather than ask again. */
+const FAR = 16
+
 export class Fetcher {
   readonly #ports: FetchPorts
   /** In pages. */
@@ -64,7 +67,7 @@ export class Fetcher {
     }
     let run: Page[] = []
     for (const index of missing) {
-      const page = this.#join(demand, index)
+      const page = this.#join(demand, index, ahead === undefined)
       const end = run.length === this.#longest || (run.at(-1)?.index ?? index) !== index - 1
       if (end) run = this.#start(demand.version, run)
       if (page !== undefined) run.push(page)
@@ -142,10 +145,11 @@ export class Fetcher {
   }
 
   /** Lets the demand wait for the page, or for a frame for it. Returns it if it is new, and so to be fetched. */
-  #join(demand: PageWaiter, index: number): Page | undefined {
+  #join(demand: PageWaiter, index: number, seek: boolean): Page | undefined {
     const { cache } = this.#ports
     const loading = cache.find(demand.version)?.pages.get(index)
     if (loading !== undefined) {
+      if (seek) this.#split(demand.version, loading)
       wait(loading, demand)
       return undefined
     }
@@ -154,6 +158,13 @@ export class Fetcher {
     if (page === undefined) this.#queue.add({ demand, index })
     else wait(page, demand)
     return page
+  }
+
+  #split(version: ObjectVersion, page: Page): void {
+    for (const fetch of this.#running) {
+      const pages = fetch.split(page, FAR)
+      if (pages !== undefined) this.#start(version, pages)
+    }
   }
 
   #extend(version: ObjectVersion, run: Page[], ahead: Range): void {
@@ -172,7 +183,7 @@ export class Fetcher {
   }
 
   /** Starts a GET for the pages, if there are any; returns an empty run. */
-  #start(version: ObjectVersion, pages: readonly Page[]): Page[] {
+  #start(version: ObjectVersion, pages: Page[]): Page[] {
     if (pages.length === 0) return []
     const fetch = new Fetch(version, pages, this.#ports)
     this.#running.add(fetch)

@@ -242,6 +242,29 @@ t.test('quiet stops read-ahead, but not what somebody waits for', async t => {
   t.equal(firstBad(into, 15 * MIB), -1, 'a demand that comes while the abort is under way')
 })
 
+t.test('a seek into what is read ahead does not wait for what lies before', async t => {
+  const { clock, memory, reader, counting } = setting({}, { delay: [5, 5], chunk: 64 * KIB })
+  const version = plant(memory, 'k', 8 * MIB)
+  await clock.run(reader.read(version, 0, new Uint8Array(10), { start: 10, end: 8 * MIB }))
+  const before = clock.now()
+  const into = new Uint8Array(10)
+  await clock.run(reader.read(version, 6 * MIB, into, undefined))
+  t.equal(firstBad(into, 6 * MIB), -1)
+  t.ok(clock.now() - before < 100, `${clock.now() - before} ms`)
+  const rest = new Uint8Array(8 * MIB)
+  await clock.run(reader.read(version, 0, rest, undefined))
+  t.equal(firstBad(rest, 0), -1)
+  t.strictSame(
+    counting.calls.map(call => call.range?.start),
+    [0, 6 * MIB],
+  )
+  t.strictSame(
+    counting.calls.map(call => call.outcome),
+    ['aborted', 'ok'],
+  )
+  t.equal(reader.state.loading, 0)
+})
+
 t.test('cancelled reads reject and leave the memory alone', async t => {
   const { clock, memory, reader } = setting({}, { delay: [5, 5], chunk: 64 * KIB })
   const version = plant(memory, 'k', MIB)

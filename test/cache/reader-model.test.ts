@@ -9,12 +9,12 @@ import { seeded } from '../support/virtual-clock.ts'
 import { KIB, firstBad, kindOf, plant, setting } from './reader-support.ts'
 
 /** More by hand: PAILFS_SEEDS=1000. */
-const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? 20)
+const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? 10)
 const KEYS = ['a', 'b', 'c']
 const RATES = { refused: 0.05, lost: 0.03, throttled: 0.03, torn: 0.15, short: 0.05, stalled: 0.02 }
 
 async function scenario(t: Tap, seed: number, pages: number): Promise<Record<string, number>> {
-  const options = { cacheBytes: pages * PAGE_SIZE, maxFetch: 4 * PAGE_SIZE }
+  const options = { cacheBytes: pages * PAGE_SIZE, maxFetch: (seed % 2 === 0 ? 4 : 64) * PAGE_SIZE }
   const { clock, memory, reader } = setting(
     options,
     { delay: [1, 30], rates: RATES, chunk: 50_000 },
@@ -26,12 +26,12 @@ async function scenario(t: Tap, seed: number, pages: number): Promise<Record<str
   const outcomes: Record<string, number> = {}
   const replace = (key: string): void => {
     const salt = salts.size + 1
-    salts.set(plant(memory, key, pick(12 * PAGE_SIZE), salt).etag, salt)
+    salts.set(plant(memory, key, pick((seed % 3 === 0 ? 40 : 12) * PAGE_SIZE), salt).etag, salt)
   }
   const check = async (version: ObjectVersion): Promise<void> => {
     const offset = pick(version.size + 10)
     const into = new Uint8Array(1 + pick(3 * PAGE_SIZE))
-    const ahead = pick(2) === 0 ? { start: offset, end: offset + pick(8 * PAGE_SIZE) } : undefined
+    const ahead = pick(2) === 0 ? { start: offset, end: offset + pick(30 * PAGE_SIZE) } : undefined
     const abort = new AbortController()
     if (pick(10) === 0) clock.after(pick(300), () => abort.abort())
     const read = reader.read(version, offset, into, ahead, abort.signal)
@@ -84,7 +84,7 @@ t.test('bytes of exactly one version, in a bounded arena', async t => {
     for (const [kind, count] of Object.entries(outcomes)) total[kind] = (total[kind] ?? 0) + count
   }
   t.comment(JSON.stringify(total))
-  t.ok((total['ok'] ?? 0) > 500)
+  t.ok((total['ok'] ?? 0) > 300)
   t.ok((total['changed'] ?? 0) > 10)
   t.strictSame(
     Object.keys(total).filter(kind => !['ok', 'changed', 'aborted', 'timeout'].includes(kind)),
