@@ -182,10 +182,10 @@ export class LargeObjects {
     await this.#segments.remove([names.markerOf(upload.id)])
     const { entries } = await this.#segments.list(`${upload.id}/`)
     const paths = entries.map(entry => `${this.#segments.name}/${entry.name}`)
-    if (paths.length === 0) return
     // Its complete may have succeeded with the reply lost: what the object has now is kept.
     const now = await this.#ownership.layoutNow(upload.key)
     await this.#ownership.releasePaths(paths, upload.key, now)
+    await this.#ownership.unclaim(this.#groupOf(upload), upload.key, now)
   }
 
   async listUploads(prefix: string): Promise<readonly ListedUpload[]> {

@@ -25,6 +25,7 @@ import {
   markerOf,
   pendingRefOf,
   refOf,
+  REFS,
   refsOf,
 } from './names.ts'
 import { trouble } from './errors.ts'
@@ -54,6 +55,7 @@ interface Reference {
   readonly upload?: string
   /** Segments of others that belonged to their object by name. */
   readonly owned?: boolean
+  readonly group?: string
 }
 
 export class Ownership {
@@ -118,7 +120,11 @@ export class Ownership {
       const owned = !ours && from !== undefined && (await this.#ownedBy(group, from))
       const record: Reference = owned ? { key, owned } : { key }
       if (owned && from !== key) {
-        await this.#segments.putRecord(refOf(group, from), { key: from, owned } satisfies Reference)
+        await this.#segments.putRecord(refOf(group, from), {
+          key: from,
+          owned,
+          group,
+        } satisfies Reference)
       }
       const name = refOf(group, key)
       await this.#segments.putRecord(name, { ...record, group })
@@ -135,6 +141,12 @@ export class Ownership {
 
   async dropPending(groups: Iterable<string>, upload: string): Promise<void> {
     await this.#segments.remove([...groups].map(group => pendingRefOf(group, upload)))
+  }
+
+  /** Takes back a claim, unless the object has segments of the group. */
+  async unclaim(group: string, key: Key, now: Layout | undefined): Promise<void> {
+    if (now !== undefined && (now.kind === 'unknown' || layoutGroups(now).has(group))) return
+    await this.#segments.remove([refOf(group, key)])
   }
 
   /** Deletes what `old` had and neither `now` (the layout of `key` at present) nor any other object has. */
@@ -175,21 +187,41 @@ export class Ownership {
    * Resolves with how many were deleted.
    */
   async sweep(minAge = SWEEP_AGE): Promise<{ segments: number; bytes: number }> {
-    const { entries, now } = await this.#segments.list(ALL_SEGMENTS)
-    const byName = new Map(entries.map(entry => [`${this.#segments.name}/${entry.name}`, entry]))
+    const { name, ...rest } = {
+      name: this.#segments.name,
+      ...(await this.#segments.list(ALL_SEGMENTS)),
+    }
+    const byPath = new Map(rest.entries.map(entry => [`${name}/${entry.name}`, entry]))
+    const groups = byGroup(byPath.keys())
     let segments = 0
     let bytes = 0
-    for (const [group, members] of byGroup(byName.keys())) {
-      const all = members.map(path => byName.get(path)).filter(entry => entry !== undefined)
-      if (all.some(entry => now - entry.modified < minAge)) continue
-      if (await this.#segments.exists(markerOf(group.slice(this.#segments.name.length + 1))))
-        continue
+    for (const [group, members] of groups) {
+      if (members.some(path => rest.now - (byPath.get(path)?.modified ?? 0) < minAge)) continue
+      if (await this.#segments.exists(markerOf(group.slice(name.length + 1)))) continue
       const free = await this.#unreferenced(group, members, undefined, undefined)
-      await this.#segments.remove(free.map(path => path.slice(this.#segments.name.length + 1)))
+      await this.#segments.remove(free.map(path => path.slice(name.length + 1)))
       segments += free.length
-      bytes += free.reduce((sum, path) => sum + (byName.get(path)?.bytes ?? 0), 0)
+      bytes += free.reduce((sum, path) => sum + (byPath.get(path)?.bytes ?? 0), 0)
     }
+    await this.#sweepReferences(new Set(groups.keys()), minAge)
     return { segments, bytes }
+  }
+
+  /** References to groups of ours that are no more. */
+  async #sweepReferences(groups: ReadonlySet<string>, minAge: number): Promise<void> {
+    const { entries, now } = await this.#segments.list(REFS)
+    const alive = new Set([...groups].map(refsOf))
+    const old = entries.filter(
+      ({ name, modified }) =>
+        now - modified >= minAge && !alive.has(name.slice(0, name.lastIndexOf('/') + 1)),
+    )
+    const gone: string[] = []
+    await eachParallel(old, 4, async ({ name }) => {
+      const record = (await this.#segments.getRecord(name)) as Reference | undefined
+      if (record?.group !== undefined && isOurGroup(record.group, this.#segments.name))
+        gone.push(name)
+    })
+    await this.#segments.remove(gone)
   }
 
   /** Members that no referenced object has at present. Stale references are taken away. */

@@ -98,7 +98,7 @@ export class Segments {
         accept: [404],
       })
       const date = Date.parse(reply.headers['date'] ?? '')
-      if (!Number.isNaN(date)) now = date
+      if (!Number.isNaN(date)) now = date + 999 // it is cut to whole seconds
       if (reply.status === 404) return { entries, now }
       const page = toEntries(jsonOf(reply, 'ListSegments'))
       entries.push(...page)

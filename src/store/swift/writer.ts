@@ -45,6 +45,19 @@ export interface WriterOptions {
 
 type Conditions = WriteConditions & { readonly signal?: AbortSignal }
 
+interface NewManifest {
+  readonly key: Key
+  readonly slices: readonly Slice[]
+  readonly headers: Headers
+  readonly options: Conditions
+  /** What it replaces. */
+  readonly old: Layout | undefined
+  /** The object that has the segments now, or the key itself. */
+  readonly from: Key
+  /** The upload that it completes. */
+  readonly upload?: Upload
+}
+
 export class Writer {
   readonly #options: WriterOptions
   readonly #client: SwiftClient
@@ -188,16 +201,8 @@ export class Writer {
     const { key } = upload
     const old = await this.#before(key, options, 'CompleteUpload')
     const slices = await this.#large.assemble(upload, parts, options.signal)
-    const stored = await this.#putManifest(
-      key,
-      slices,
-      metaHeaders(options.meta),
-      options,
-      old,
-      undefined,
-    )
-    await this.#tidy(key, () => this.#large.finish(upload, slices))
-    return stored
+    const headers = metaHeaders(options.meta)
+    return this.#putManifest({ key, slices, headers, options, old, from: key, upload })
   }
 
   #head(key: Key, operation: string, signal: AbortSignal | undefined): Promise<HttpReply> {
@@ -289,7 +294,14 @@ export class Writer {
     const layout = await this.#ownership.layout(head.key, headers)
     const given = metaHeaders(options.meta ?? head.meta)
     if (layout?.kind === 'static')
-      return this.#putManifest(to, layout.slices, given, options, old, head.key)
+      return this.#putManifest({
+        key: to,
+        slices: layout.slices,
+        headers: given,
+        options,
+        old,
+        from: head.key,
+      })
     if (layout?.kind !== 'dynamic')
       throw trouble('unsupported', 'CopyObject', 'its manifest cannot be read', head.key)
     await this.#ownership.claim(layoutGroups(layout), to, head.key)
@@ -299,20 +311,14 @@ export class Writer {
     return { etag: head.etag, size: head.size }
   }
 
-  async #putManifest(
-    key: Key,
-    slices: readonly Slice[],
-    headers: Record<string, string>,
-    options: Conditions,
-    old: Layout | undefined,
-    from: Key | undefined,
-  ): Promise<Stored> {
+  async #putManifest(manifest: NewManifest): Promise<Stored> {
+    const { key, slices, headers, options, old, from, upload } = manifest
     // What the key's old manifest had is claimed already.
     const claimed = old?.kind === 'static' ? groupsOf(old.slices) : new Set<string>()
     const groups = [...groupsOf(slices)].filter(
       group => !(claimed.has(group) && isOurGroup(group, this.#segments.name)),
     )
-    await this.#ownership.claim(groups, key, from ?? key)
+    await this.#ownership.claim(groups, key, from)
     const record = await this.#keepManifest(key, slices, plainEtag(slices))
     const exclusive = options.ifAbsent === true ? { 'if-none-match': '*' } : {}
     const stored = await this.#large.putManifest(
@@ -323,6 +329,8 @@ export class Writer {
     )
     const real = record === undefined ? undefined : manifestOf(key, stored.etag)
     if (real !== record) await this.#keepManifest(key, slices, stored.etag)
+    // Before the old segments are judged: to the unfinished upload they are all in use.
+    if (upload !== undefined) await this.#tidy(key, () => this.#large.finish(upload, slices))
     await this.#replaced(key, old, {
       kind: 'static',
       slices,
