@@ -4,7 +4,7 @@
  * The lock is a row of files `lock.N`, of which the highest N counts. It says who holds the journal:
  * host, boot, process and when that process started; or nobody. To take it is to make `lock.N+1`, whole from its first moment
  * (a link of a finished file), which only one can; then to see that no higher one has come meanwhile, since
- * the others may be deleted by who holds a higher one. To leave is to write `nobody` into it.
+ * the others may be deleted by who holds a higher one. To leave is to empty it.
  *
  * A holder is gone if this kernel has booted since, or no process with that number and that start time is
  * there. From another host, or from another container whose processes can't be seen, it can't be told: then
@@ -15,7 +15,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  renameSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -47,12 +47,13 @@ export function bootId(): string {
   return read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
+function startOf(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  // The name, field 2, is in parentheses and may hold anything.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
 export function systemProcesses(): Processes {
-  const started = (pid: number) => {
-    const stat = read(`/proc/${pid}/stat`)
-    // The name, field 2, is in parentheses and may hold anything.
-    return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  }
   let space = ''
   try {
     space = readlinkSync('/proc/self/ns/pid')
@@ -61,8 +62,8 @@ export function systemProcesses(): Processes {
   }
   const { pid } = process
   return {
-    self: { pid, started: started(pid) ?? '', boot: bootId(), host: hostname(), space },
-    started,
+    self: { pid, started: startOf(pid) ?? '', boot: bootId(), host: hostname(), space },
+    started: startOf,
   }
 }
 
@@ -141,10 +142,10 @@ function parse(text: string): Holder | undefined {
   }
 }
 
+/** Writes nobody: cutting the file takes no room, even on a full disk. */
 function leave(path: string): void {
   try {
-    writeFileSync(`${path}.new`, 'null\n', { mode: 0o600 })
-    renameSync(`${path}.new`, path)
+    truncateSync(path)
   } catch {
     // A lock left behind is seen to be stale.
   }

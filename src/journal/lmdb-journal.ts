@@ -57,8 +57,6 @@ export interface OpenedJournal extends Journal {
 
 const CHECKPOINT_EVERY: Bytes = 4 << 20
 const OPEN_FILES = 512
-/** So many removed files may wait for a sync before they are deleted. */
-const REMOVED_AT_ONCE = 1000
 
 /**
  * Opens the journal in a folder, alone: rejects with FsError EBUSY if another process has it, EIO if its format is
@@ -67,6 +65,7 @@ const REMOVED_AT_ONCE = 1000
 export async function openJournal(options: JournalOptions): Promise<OpenedJournal> {
   makeFolder(options.folder)
   const lock = takeLock(options.folder)
+  let db: RecordDb | undefined
   try {
     const folders = prepareFolder(options.folder, options.about)
     const stages = new Stages({
@@ -75,14 +74,15 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
       keepFree: options.keepFree,
       openFiles: options.openFiles ?? OPEN_FILES,
     })
-    const db = new RecordDb(folders.records)
+    db = new RecordDb(folders.records)
     const log = await CommitLog.open(folders.log, bootId(), options.log)
-    const journal = new LmdbJournal({ options, lock, stages, db, log })
     if (log.unclean) stages.distrust()
+    const journal = new LmdbJournal({ options, lock, stages, db, log })
     // What is doubtful stays in the log: it would not be, once it is in the database.
     if (log.doubtful.size === 0) await journal.checkpoint()
     return journal
   } catch (error) {
+    await db?.close()
     lock.release()
     throw diskError(error, 'opening the journal')
   }
@@ -140,11 +140,11 @@ class LmdbJournal implements OpenedJournal {
     }
   }
 
-  sync(): Promise<void> {
+  async sync(): Promise<void> {
     this.#check()
     // A sync that runs may have passed what was written since; one that has not begun serves all who wait.
     this.#nextSync ??= this.#syncAfter(this.#syncing)
-    return this.#nextSync
+    await this.#nextSync
   }
 
   checkpoint(): Promise<void> {
@@ -168,7 +168,7 @@ class LmdbJournal implements OpenedJournal {
     this.#check()
     const { stages, options } = this.#parts
     stages.remove(id)
-    if (stages.removedCount < REMOVED_AT_ONCE || this.#syncing !== undefined) return
+    if (!stages.manyRemoved || this.#syncing !== undefined) return
     this.sync().catch((error: unknown) => options.log.warn('journal sync failed', { error }))
   }
 

@@ -11,12 +11,17 @@ import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FsError } from '../core/errors.ts'
 import type { Source, StageId } from '../core/state.ts'
+import type { Bytes } from '../core/types.ts'
 import { diskError } from './disk-error.ts'
 import { Descriptors } from './descriptors.ts'
 import { syncFile } from './file-io.ts'
 import type { Stage } from './journal.ts'
 import { StagedFile, type StageContext } from './staged-file.ts'
 import { StagingSpace, type SpaceOptions } from './staging-space.ts'
+
+/** Removed files that may wait for a sync before they are deleted, and their bytes. */
+const MANY = 1000
+const MUCH: Bytes = 64 << 20
 
 export interface StagesOptions extends SpaceOptions {
   readonly openFiles: number
@@ -28,11 +33,12 @@ export class Stages {
   readonly #descriptors: Descriptors
   readonly #prefix = randomBytes(5).toString('hex')
   readonly #open = new Map<StageId, { stage: StagedFile; users: number }>()
-  #dirty = new Set<StagedFile>()
+  #dirty = new Map<StageId, StagedFile>()
   #distrusted = new Set<StageId>()
   /** Made in this run, and no sync has begun since: no record on the disk is sure to name one. */
   readonly #neverSynced = new Set<StageId>()
   #removed: StageId[] = []
+  #removedBytes: Bytes = 0
   #namesChanged = false
   #count = 0
 
@@ -62,7 +68,7 @@ export class Stages {
     this.space.set(id, 0)
     this.#namesChanged = true
     this.#neverSynced.add(id)
-    this.#dirty.add(stage)
+    this.#dirty.set(id, stage)
     this.#open.set(id, { stage, users: 1 })
     return stage
   }
@@ -80,15 +86,14 @@ export class Stages {
   }
 
   remove(id: StageId): void {
-    const known = this.#open.get(id)
-    if (known !== undefined) {
-      this.#open.delete(id)
-      this.#dirty.delete(known.stage)
-      known.stage.discard(true)
-    }
-    this.space.remove(id)
+    ;(this.#open.get(id)?.stage ?? this.#dirty.get(id))?.discard(true)
+    this.#open.delete(id)
+    this.#dirty.delete(id)
+    this.#distrusted.delete(id)
+    const bytes = this.space.remove(id)
     if (!this.#neverSynced.delete(id)) {
       this.#removed.push(id)
+      this.#removedBytes += bytes
       return
     }
     for (const name of [id, `${id}.map`]) {
@@ -106,9 +111,9 @@ export class Stages {
     this.#namesChanged = true
   }
 
-  /** Removed ones whose files are still there. */
-  get removedCount(): number {
-    return this.#removed.length
+  /** Whether so many removed files, or such large ones, wait for a sync that there should be one. */
+  get manyRemoved(): boolean {
+    return this.#removed.length >= MANY || this.#removedBytes >= MUCH
   }
 
   /**
@@ -118,6 +123,7 @@ export class Stages {
   takeRemoved(): { delete: () => Promise<void>; keep: () => void } {
     const ids = this.#removed
     this.#removed = []
+    this.#removedBytes = 0
     return {
       keep: () => void this.#removed.push(...ids),
       delete: async () => {
@@ -137,23 +143,25 @@ export class Stages {
     const dirty = this.#dirty
     const distrusted = this.#distrusted
     const names = this.#namesChanged
-    this.#dirty = new Set()
+    this.#dirty = new Map()
     this.#distrusted = new Set()
     this.#namesChanged = false
     try {
-      await someAtOnce(dirty, async stage => {
-        this.#neverSynced.delete(stage.id)
-        await stage.syncBytes()
-        dirty.delete(stage)
+      await someAtOnce(dirty, async ([id, stage]) => {
+        this.#neverSynced.delete(id)
+        await this.#unlessRemoved(id, stage.syncBytes())
+        dirty.delete(id)
       })
       await someAtOnce(distrusted, async id => {
-        if (this.space.has(id)) await this.#syncFiles(id)
+        await this.#unlessRemoved(id, this.#syncFiles(id))
         distrusted.delete(id)
       })
       if (names) await syncFolder(this.#folder)
     } catch (error) {
       this.#namesChanged ||= names
-      for (const stage of dirty) this.#dirty.add(stage)
+      for (const [id, stage] of dirty) {
+        if (this.space.has(id) && !this.#dirty.has(id)) this.#dirty.set(id, stage)
+      }
       for (const id of distrusted) this.#distrusted.add(id)
       throw diskError(error, 'syncing staged files')
     }
@@ -162,6 +170,15 @@ export class Stages {
   closeAll(): void {
     for (const { stage } of this.#open.values()) stage.discard(false)
     this.#open.clear()
+  }
+
+  /** What becomes of a staged file that was removed meanwhile is nobody's business. */
+  async #unlessRemoved(id: StageId, syncing: Promise<void>): Promise<void> {
+    try {
+      await syncing
+    } catch (error) {
+      if (this.space.has(id)) throw error
+    }
   }
 
   /** Syncs the files of a stage that nobody has opened yet. */
@@ -186,7 +203,7 @@ export class Stages {
       descriptors: this.#descriptors,
       space: this.space,
       changed: (stage, names) => {
-        this.#dirty.add(stage)
+        this.#dirty.set(id, stage)
         if (names) this.#namesChanged = true
       },
       syncNames: async () => {
@@ -211,10 +228,7 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Runs `work` for each, two at a time: keeps a disk busy and leaves threads for reads and writes. */
-async function someAtOnce<T>(
-  items: ReadonlySet<T>,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
+async function someAtOnce<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items].values()
   const run = async () => {
     for (const item of queue) await work(item)

@@ -72,9 +72,12 @@ export class StagingSpace {
     this.#taken.set(id, bytes)
   }
 
-  remove(id: StageId): void {
-    this.#staged -= this.#taken.get(id) ?? 0
+  /** Answers with what it took. */
+  remove(id: StageId): Bytes {
+    const bytes = this.#taken.get(id) ?? 0
+    this.#staged -= bytes
     this.#taken.delete(id)
+    return bytes
   }
 
   #ask(bytes: Bytes): void {
