@@ -147,7 +147,7 @@ export const objects: Group = async (t, store, base) => {
     for (const key of [
       `/${base}lead`,
       `./${base}dot`,
-      `${'k'.repeat(1024 - base.length)}${base}`,
+      `${'k'.repeat(store.limits.maxKey - base.length)}${base}`,
     ]) {
       await store.put(key, bytes('top'), { meta: noMeta })
       t.equal(text(await read(store, key)), 'top', `${key.slice(0, 40)} from the top`)

@@ -8,6 +8,7 @@ import { HttpError, type BodySink, type HttpHeaders, type HttpReply } from '../h
 import type { Body } from '../store.ts'
 import type { Account, Place } from './account.ts'
 import {
+  about,
   failure,
   httpFailure,
   refusalOf,
@@ -177,7 +178,7 @@ export class BucketClient {
         const remedy = await this.#remedy(error, tried)
         if (remedy === undefined) throw error.refusal.error
         tried.add(remedy)
-        this.account.ports.log.debug('request corrected', { ...asked, remedy })
+        this.account.ports.log.debug('request corrected', { ...about(asked), remedy })
       }
     }
   }

@@ -155,12 +155,14 @@ export class Conditions {
   }
 
   #setMatch(learnt: Learnt): void {
+    if (this.#match === learnt) return
     this.#match = learnt
     this.#features.conditionalPut = learnt !== 'none'
     this.#learnt('If-Match on PUT', learnt)
   }
 
   #setAbsent(learnt: 'yes' | 'none'): void {
+    if (this.#absent === learnt) return
     this.#absent = learnt
     this.#features.createExclusive = learnt === 'yes'
     this.#learnt('If-None-Match on PUT', learnt)

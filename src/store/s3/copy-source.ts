@@ -1,18 +1,24 @@
 /**
- * The source of a server-side copy and its version. Whether x-amz-copy-source-if-match means anything is learnt at the
- * first copy, by a tag that cannot be: refused, it is looked at; accepted, the copy is made and the server ignores it
- * (Ceph does). Where it is ignored a HEAD is compared before each copy.
+ * The source of a server-side copy: its version and its name, where servers differ.
+ *
+ * Version: whether x-amz-copy-source-if-match means anything is learnt at the first copy, by a tag that cannot be:
+ * refused, it is looked at; accepted, the copy is made and the server ignores it (Ceph does). Where it is ignored, and
+ * where a tag is refused that HEAD confirms (s3api, objects in parts), a HEAD is compared before the copy.
+ *
+ * Name: Ceph 16 unescapes the source of UploadPartCopy twice. A name with `%` would then mean another object, so it
+ * is tried escaped twice first, after a look that nothing has that name.
  */
 import { StoreError } from '../../core/errors.ts'
+import type { ETag, Key } from '../../core/types.ts'
 import type { CopySource } from '../store.ts'
 import { failure, type Asked } from './errors.ts'
 import { encodeKey } from './escape.ts'
 import type { Objects } from './objects.ts'
 
-const IMPOSSIBLE = 'pailfs-no-such-version'
+const IMPOSSIBLE: ETag = 'pailfs-no-such-version'
 
 /** CopySource as S3 wants it: escaped, with the bucket. */
-export function copySource(bucket: string, key: string): string {
+export function copySource(bucket: string, key: Key): string {
   return `${bucket}/${encodeKey(key)}`
 }
 
@@ -28,22 +34,75 @@ export class SourceCheck {
   async run<T>(
     asked: Asked,
     from: CopySource,
-    run: (etag: string | undefined) => Promise<T>,
+    run: (etag: ETag | undefined) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    if (from.etag === undefined) return run(undefined)
-    if (this.#enforced === true) return run(from.etag)
-    const head = await this.#objects.head(from.key, signal)
-    if (head.etag !== from.etag) throw failure('changed', asked, 'the source was changed')
+    const { key, etag } = from
+    if (etag === undefined) return run(undefined)
+    if (this.#enforced !== true) await this.#compare(asked, key, etag, signal)
     if (this.#enforced === false) return run(undefined)
-    try {
-      const made = await run(IMPOSSIBLE)
-      this.#enforced = false
-      return made
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.kind !== 'changed') throw error
-      this.#enforced = true
-      return run(from.etag)
+    if (this.#enforced === undefined) {
+      const made = await ifUnchanged(() => run(IMPOSSIBLE))
+      this.#enforced = made === undefined
+      if (made !== undefined) return made.value
     }
+    const made = await ifUnchanged(() => run(etag))
+    if (made !== undefined) return made.value
+    await this.#compare(asked, key, etag, signal)
+    return run(undefined)
+  }
+
+  async #compare(asked: Asked, key: Key, etag: ETag, signal?: AbortSignal): Promise<void> {
+    const head = await this.#objects.head(key, signal)
+    if (head.etag !== etag) throw failure('changed', asked, 'the source was changed')
+  }
+}
+
+/** Finds out how often the source of a copied part has to be escaped. */
+export class PartSourceNames {
+  readonly #bucket: string
+  readonly #objects: Objects
+  #twice: boolean | undefined
+
+  constructor(bucket: string, objects: Objects) {
+    this.#bucket = bucket
+    this.#objects = objects
+  }
+
+  /** Runs a copy with the name in the form that this server understands. */
+  async run<T>(asked: Asked, key: Key, copy: (source: string) => Promise<T>): Promise<T> {
+    const once = copySource(this.#bucket, key)
+    if (!key.includes('%') || this.#twice === false) return copy(once)
+    const twice = copySource(this.#bucket, encodeKey(key))
+    if (this.#twice === true) return copy(twice)
+    const other = await ifThere(() => this.#objects.head(encodeKey(key)))
+    if (other !== undefined) {
+      throw failure('unsupported', asked, 'cannot tell the source from one with an escaped name')
+    }
+    const made = await ifThere(() => copy(twice))
+    if (made !== undefined) {
+      this.#twice = true
+      return made.value
+    }
+    const plain = await copy(once)
+    this.#twice = false
+    return plain
+  }
+}
+
+async function ifUnchanged<T>(run: () => Promise<T>): Promise<{ value: T } | undefined> {
+  return unless('changed', run)
+}
+
+async function ifThere<T>(run: () => Promise<T>): Promise<{ value: T } | undefined> {
+  return unless('not-found', run)
+}
+
+async function unless<T>(kind: string, run: () => Promise<T>): Promise<{ value: T } | undefined> {
+  try {
+    return { value: await run() }
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === kind) return undefined
+    throw error
   }
 }

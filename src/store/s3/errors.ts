@@ -77,15 +77,15 @@ export function refusalOfSdk(asked: Asked, thrown: unknown, now = Date.now()): R
 
 /** A request that got no complete reply. */
 export function httpFailure(asked: Asked, error: HttpError): StoreError {
-  const { failure, code } = error
+  const { failure: what, code } = error
   const certificate =
     code !== undefined && /CERT|SELF_SIGNED|ISSUER|ALTNAME|^ERR_TLS|^ERR_SSL/.test(code)
-  const kind = certificate ? 'failed' : HTTP_KINDS[failure]
+  const kind = certificate ? 'failed' : HTTP_KINDS[what]
   const hint = certificate
     ? 'The TLS certificate of the server is not trusted: give its authority with a CA bundle.'
     : (CODE_HINTS[code ?? ''] ?? KIND_HINTS[kind])
   return new StoreError(kind, `${describe(asked)}: ${error.message}`, {
-    ...asked,
+    ...about(asked),
     cause: error,
     ...(code === undefined ? {} : { code }),
     ...(hint === undefined ? {} : { hint }),
@@ -100,7 +100,7 @@ export function failure(
   hint?: string,
 ): StoreError {
   return new StoreError(kind, `${describe(asked)}: ${message}`, {
-    ...asked,
+    ...about(asked),
     ...(hint === undefined ? {} : { hint }),
   })
 }
@@ -142,7 +142,7 @@ function build(asked: Asked, said: Said, cause?: unknown): StoreError {
   const told = [code, status, said.message === undefined ? undefined : clean(said.message)]
   const message = `${describe(asked)}: ${told.filter(part => part !== undefined).join(' ')}`
   return new StoreError(kind, message, {
-    ...asked,
+    ...about(asked),
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),
     ...(requestId === undefined ? {} : { requestId }),
@@ -151,6 +151,11 @@ function build(asked: Asked, said: Said, cause?: unknown): StoreError {
     // The SDK's error objects hold request and reply with the signature in them: only their text goes on.
     ...(cause instanceof Error ? { cause: new Error(clean(cause.message)) } : {}),
   })
+}
+
+/** What was asked and no more: requests carry bodies and headers besides. */
+export function about({ operation, key }: Asked): Asked {
+  return key === undefined ? { operation } : { operation, key }
 }
 
 function describe(asked: Asked): string {
@@ -164,7 +169,7 @@ export function clean(text: string): string {
   return text
     .replace(/\?[^\s"'<>]*/g, '?...')
     .replace(
-      /\b(Signature|Credential|Token|Secret\w*|AWSAccessKeyId)\b\s*[=:]\s*[^\s,;"'<>]+/gi,
+      /\b([\w-]*(?:Signature|Credential|Token|Secret\w*|AccessKeyId))\b\s*[=:]\s*[^\s,;"'<>]+/gi,
       '$1=...',
     )
     .slice(0, 500)

@@ -30,7 +30,6 @@ import type { BucketClient } from './bucket-client.ts'
 import { Checksums } from './checksums.ts'
 import { Conditions } from './conditions.ts'
 import { Copier } from './copy.ts'
-import { SourceCheck } from './copy-source.ts'
 import { Deletes } from './deletes.ts'
 import { failure } from './errors.ts'
 import { Extras } from './extras.ts'
@@ -94,8 +93,7 @@ export class S3Store implements ObjectStore {
     const conditions = new Conditions(objects, this.features, (what, result) =>
       log.info('server behaviour learnt', { bucket: client.bucket, what, result }),
     )
-    const sourceCheck = new SourceCheck(objects)
-    const uploads = new Uploads({ client, objects, conditions, sourceCheck })
+    const uploads = new Uploads({ client, objects, conditions })
     this.#objects = objects
     this.#conditions = conditions
     this.#uploads = uploads

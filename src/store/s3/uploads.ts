@@ -11,7 +11,7 @@ import {
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { StoreError } from '../../core/errors.ts'
-import type { Key, Range } from '../../core/types.ts'
+import type { ETag, Key, Range } from '../../core/types.ts'
 import { bodyLength } from '../http/head.ts'
 import type {
   Body,
@@ -26,7 +26,7 @@ import type {
 import type { BucketClient } from './bucket-client.ts'
 import { crc32Of, type ChecksumMode } from './checksums.ts'
 import type { Conditions } from './conditions.ts'
-import { copySource, type SourceCheck } from './copy-source.ts'
+import { PartSourceNames, SourceCheck } from './copy-source.ts'
 import { failure } from './errors.ts'
 import { decodeListed } from './escape.ts'
 import { metaInput, unquote } from './headers.ts'
@@ -39,8 +39,6 @@ export interface UploadsParts {
   readonly client: BucketClient
   readonly objects: Objects
   readonly conditions: Conditions
-  /** Whether the server looks at the source's tag when it copies a part. */
-  readonly sourceCheck: SourceCheck
 }
 
 export class Uploads {
@@ -48,13 +46,15 @@ export class Uploads {
   readonly #objects: Objects
   readonly #conditions: Conditions
   readonly #sourceCheck: SourceCheck
+  readonly #sourceNames: PartSourceNames
   readonly #modes = new Map<string, ChecksumMode>()
 
   constructor(parts: UploadsParts) {
     this.#client = parts.client
     this.#objects = parts.objects
     this.#conditions = parts.conditions
-    this.#sourceCheck = parts.sourceCheck
+    this.#sourceCheck = new SourceCheck(parts.objects)
+    this.#sourceNames = new PartSourceNames(parts.client.bucket, parts.objects)
   }
 
   async create(key: Key, options: PutOptions | CopyOptions): Promise<Upload> {
@@ -110,24 +110,24 @@ export class Uploads {
     signal?: AbortSignal,
   ): Promise<Part> {
     const asked = { operation: 'UploadPartCopy', key: upload.key }
-    const run = (etag: string | undefined) =>
-      this.#client.call(
+    const copy = (source: string, etag: ETag | undefined) => {
+      const input = {
+        Bucket: this.#client.bucket,
+        Key: upload.key,
+        UploadId: upload.id,
+        PartNumber: number,
+        CopySource: source,
+        CopySourceRange: `bytes=${range.start}-${range.end - 1}`,
+        ...(etag === undefined ? {} : { CopySourceIfMatch: `"${etag}"` }),
+      }
+      return this.#client.call(
         asked,
-        (sdk, o) =>
-          sdk.send(
-            new UploadPartCopyCommand({
-              Bucket: this.#client.bucket,
-              Key: upload.key,
-              UploadId: upload.id,
-              PartNumber: number,
-              CopySource: copySource(this.#client.bucket, from.key),
-              CopySourceRange: `bytes=${range.start}-${range.end - 1}`,
-              ...(etag === undefined ? {} : { CopySourceIfMatch: `"${etag}"` }),
-            }),
-            o,
-          ),
+        (sdk, o) => sdk.send(new UploadPartCopyCommand(input), o),
         signal,
       )
+    }
+    const run = (etag: ETag | undefined) =>
+      this.#sourceNames.run(asked, from.key, source => copy(source, etag))
     const reply = await this.#sourceCheck.run(asked, from, run, signal)
     const result = reply.CopyPartResult
     return {
@@ -195,18 +195,7 @@ export class Uploads {
     let keyMarker: string | undefined
     let idMarker: string | undefined
     do {
-      const page = await this.#client.call({ operation: 'ListMultipartUploads' }, (sdk, o) =>
-        sdk.send(
-          new ListMultipartUploadsCommand({
-            Bucket: this.#client.bucket,
-            Prefix: prefix,
-            EncodingType: 'url',
-            ...(keyMarker === undefined ? {} : { KeyMarker: keyMarker }),
-            ...(idMarker === undefined ? {} : { UploadIdMarker: idMarker }),
-          }),
-          o,
-        ),
-      )
+      const page = await this.#uploadsPage(prefix, keyMarker, idMarker)
       const name = page.EncodingType === 'url' ? decodeListed : (text: string) => text
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
         if (Key === undefined || UploadId === undefined) continue
@@ -219,6 +208,27 @@ export class Uploads {
       idMarker = page.NextUploadIdMarker
     } while (keyMarker !== undefined)
     return found
+  }
+
+  /** Names escaped and said to be so, or plain. Ceph escapes them without saying so: then they are asked for plain. */
+  async #uploadsPage(prefix: string, keyMarker: string | undefined, idMarker: string | undefined) {
+    const ask = (encoding: 'url' | undefined) => {
+      const input = {
+        Bucket: this.#client.bucket,
+        Prefix: prefix,
+        ...(encoding === undefined ? {} : { EncodingType: encoding }),
+        ...(keyMarker === undefined ? {} : { KeyMarker: keyMarker }),
+        ...(idMarker === undefined ? {} : { UploadIdMarker: idMarker }),
+      }
+      return this.#client.call({ operation: 'ListMultipartUploads' }, (sdk, o) =>
+        sdk.send(new ListMultipartUploadsCommand(input), o),
+      )
+    }
+    const page = await ask('url')
+    const doubtful = (page.Uploads ?? []).some(({ Key }) => Key?.includes('%') === true)
+    if (page.EncodingType === 'url' || !doubtful) return page
+    // A name that XML cannot carry makes the plain listing unreadable: then the escaped one is the better guess.
+    return ask(undefined).catch(() => ({ ...page, EncodingType: 'url' as const }))
   }
 
   async parts(upload: Upload): Promise<readonly Part[]> {
