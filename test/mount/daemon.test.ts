@@ -1,0 +1,215 @@
+/** A mount's life as a user sees it: the command in a process of its own, over `MemoryFs`. */
+import { spawn } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { EXIT } from '../../src/cli/exit.ts'
+import { isMounted, noFuse, program, sh, temporary } from '../support/mounted.ts'
+
+const skip = noFuse()
+const PAILFS = `${process.execPath} ${program('memory-pailfs.js')}`
+
+function setUp(t: Parameters<typeof temporary>[0]) {
+  const top = temporary(t)
+  for (const name of ['m', 'n', 'ctl', 'run', 'state']) mkdirSync(join(top, name))
+  const env = {
+    ...process.env,
+    XDG_STATE_HOME: join(top, 'state'),
+    XDG_RUNTIME_DIR: join(top, 'run'),
+    TEST_FOLDER: join(top, 'ctl'),
+    AWS_SECRET_ACCESS_KEY: 'hush-hush',
+  }
+  const run = (words: string) => sh(words.replaceAll('pailfs ', `${PAILFS} `), top, env)
+  const control = (name: string, text = '') => writeFileSync(join(top, 'ctl', name), text)
+  const folder = join(top, 'm')
+  t.teardown(() => run('pailfs umount m --force; true'))
+  return { top, env, run, control, folder }
+}
+
+/** Until it holds, or for ten seconds. */
+async function until(condition: () => boolean): Promise<boolean> {
+  for (let count = 0; count < 200 && !condition(); count += 1)
+    await new Promise(r => setTimeout(r, 50))
+  return condition()
+}
+
+function pidOf(out: string): number {
+  return (JSON.parse(out) as { pid: number }[])[0]?.pid ?? 0
+}
+
+t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
+  const { top, run, folder } = setUp(t)
+  t.match(await run('pailfs mount s3://b/photos m --log-level=debug'), {
+    code: 0,
+    out: '',
+    err: '',
+  })
+  t.ok(isMounted(folder), 'it answers when the command returns')
+  t.match(await run('echo hi > m/f && cat m/f'), { out: 'hi\n' })
+  t.match(await run('pailfs status'), {
+    code: 0,
+    out: /s3:\/\/b\/photos on .*\n {2}mounted for .*everything is in the bucket/,
+  })
+  t.match(await run('pailfs flush m/f && pailfs flush && pailfs url m/f'), {
+    code: 0,
+    out: 'https://bucket.example/f\n',
+  })
+  t.match(await run('cd m && pailfs why f'), {
+    code: 0,
+    out: /\/f: denied: Access Denied.*\n {2}Ask the owner/,
+  })
+  const { pid, logFile } = (
+    JSON.parse((await run('pailfs status --json m')).out) as { pid: number; logFile: string }[]
+  )[0]!
+  t.equal(statSync(join(top, 'run/pailfs')).mode & 0o777, 0o700)
+  t.notMatch(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), 'hush')
+  t.equal(
+    readFileSync(`/proc/${pid}/environ`, 'utf8').match(/UV_THREADPOOL_SIZE=\d+/)?.[0],
+    'UV_THREADPOOL_SIZE=16',
+  )
+  t.match(await run('readlink /proc/' + pid + '/cwd'), { out: '/\n' })
+  t.match(await run('pailfs mount s3://b/photos m'), {
+    code: EXIT.mount,
+    err: /is a mount already.*\n.*pailfs.* umount/s,
+  })
+  t.match(await run('pailfs mount s3://b/photos n'), {
+    code: EXIT.usage,
+    err: /mounted already, at .*\/m \(process/,
+  })
+  t.match(await run('pailfs umount m'), { code: 0 })
+  t.notOk(isMounted(folder))
+  t.ok(await until(() => !existsSync(`/proc/${pid}`)), 'the daemon has ended')
+  t.same(readdirSync(join(top, 'run/pailfs')), [], 'no socket, no record')
+  const log = readFileSync(logFile, 'utf8')
+  t.match(log, /mounted.*ended/s)
+  t.notMatch(log, 'hush')
+  t.match(await run('pailfs umount m'), { code: EXIT.notMounted })
+})
+
+t.test('no mount, and why', { skip }, async t => {
+  const { top, run, control, folder } = setUp(t)
+  control('denied')
+  const denied = await run('pailfs mount s3://b m')
+  t.match(denied, {
+    code: EXIT.store,
+    err: /Access Denied \(ListObjectsV2, AccessDenied, status 403, request REQ7\)\n {2}Check the credentials.*\n {2}Log: /,
+  })
+  t.notOk(isMounted(folder))
+  rmSync(join(top, 'ctl/denied'))
+  t.match(await run('pailfs mount s3://b ctl/nothing'), { code: EXIT.mount, err: /does not exist/ })
+  writeFileSync(join(top, 'file'), '')
+  t.match(await run('pailfs mount s3://b file'), { code: EXIT.mount, err: /is not a directory/ })
+  t.match(await run('pailfs mount s3://b .'), { code: EXIT.mount, err: /is not empty\n.*nonempty/ })
+  t.match(await run('PATH=/nonexistent pailfs mount s3://b m'), {
+    code: EXIT.mount,
+    err: /fusermount3 is not installed/,
+  })
+  t.match(await run('pailfs mount s3://b m'), { code: 0 }, 'and then it works')
+})
+
+t.test('umount waits, tells, gives up in time, and refuses a busy mount', { skip }, async t => {
+  const { top, run, control, folder } = setUp(t)
+  await run('pailfs mount s3://b m')
+  control('pending', '3')
+  t.match(await run('pailfs umount m --timeout 2500ms'), {
+    code: EXIT.pending,
+    err: /3 changes \(3 KiB\) to send\n.*still mounted/s,
+  })
+  t.ok(isMounted(folder))
+  const waiting = run('pailfs umount m')
+  await new Promise(resolve => setTimeout(resolve, 500))
+  t.ok(isMounted(folder))
+  rmSync(join(top, 'ctl/pending'))
+  t.match(await waiting, { code: 0 })
+  t.notOk(isMounted(folder))
+
+  await run('pailfs mount s3://b m')
+  const sleeper = spawn('sleep', ['60'], { cwd: folder })
+  t.teardown(() => sleeper.kill())
+  t.match(await run('pailfs umount m'), { code: EXIT.busy, err: /in use by sleep \(\d+\)/ })
+  t.ok(isMounted(folder))
+  sleeper.kill()
+  await new Promise(resolve => sleeper.on('close', resolve))
+  control('parked')
+  t.match(await run('pailfs umount m'), { code: EXIT.failure, err: /Access Denied/ })
+  t.match(await run('pailfs status'), { code: EXIT.pending })
+  t.ok(isMounted(folder))
+  rmSync(join(top, 'ctl/parked'))
+  t.match(await run('pailfs umount m'), { code: 0 })
+})
+
+t.test('signals: SIGTERM drains and ends, a second one ends at once', { skip }, async t => {
+  const { top, env, control, folder, run } = setUp(t)
+  const start = async (...more: string[]) => {
+    const words = [program('memory-pailfs.js'), 'mount', '-f', 's3://b', folder, ...more]
+    const child = spawn(process.execPath, words, {
+      env,
+      cwd: top,
+      stdio: ['ignore', 'inherit', 'pipe'],
+    })
+    let log = ''
+    child.stderr.setEncoding('utf8').on('data', text => (log += String(text)))
+    const exit = new Promise<number | null>(resolve => child.on('close', resolve))
+    t.ok(await until(() => isMounted(folder) && /mounted/.test(log)))
+    return { child, exit, log: () => log }
+  }
+  const first = await start()
+  await run('echo x > m/f')
+  control('pending', '2')
+  first.child.kill('SIGTERM')
+  t.ok(await until(() => !isMounted(folder)), 'nothing new comes in')
+  t.match(await run('pailfs status'), { out: /draining/ })
+  rmSync(join(top, 'ctl/pending'))
+  t.equal(await first.exit, 0)
+  t.match(first.log(), /told to end.*ended .*left=0.*closed/s)
+
+  const second = await start()
+  control('pending', '2')
+  second.child.kill('SIGINT')
+  await until(() => !isMounted(folder))
+  second.child.kill('SIGINT')
+  t.equal(await second.exit, EXIT.pending)
+  t.match(second.log(), /changes that are not in the bucket.*left=2/s)
+
+  const third = await start('--drain-timeout=300ms')
+  third.child.kill('SIGTERM')
+  t.equal(await third.exit, EXIT.pending, 'the drain has its limit')
+})
+
+t.test('unmounted from outside', { skip }, async t => {
+  const { run, folder } = setUp(t)
+  await run('pailfs mount s3://b m')
+  const pid = pidOf((await run('pailfs status --json')).out)
+  t.match(await run('fusermount3 -u m'), { code: 0 })
+  t.ok(await until(() => !existsSync(`/proc/${pid}`)), 'the daemon ends')
+  t.match(await run('pailfs mount s3://b m && ls m'), { code: 0 })
+  t.ok(isMounted(folder))
+})
+
+t.test('killed: the dead mount is cleared by the next', { skip }, async t => {
+  const { run, folder } = setUp(t)
+  await run('pailfs mount s3://b m')
+  process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
+  t.ok(await until(() => { try { statSync(folder); return false } catch { return true } })) // prettier-ignore
+  t.match(await run('ls m'), { err: /not connected/ })
+  t.match(await run('pailfs mount s3://b m && ls m'), { code: 0, err: '' })
+  process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
+  t.match(await run('pailfs umount m'), { code: 0 }, 'umount clears one too')
+  t.notOk(isMounted(folder))
+})
+
+t.test('as mount(8) and fstab have it', { skip }, async t => {
+  const { run, folder } = setUp(t)
+  t.match(await run('pailfs s3://b m -o rw,noexec,_netdev,metadata_ttl=5s'), { code: 0 })
+  t.match(await run(`grep ' ${folder} ' /proc/self/mountinfo`), {
+    out: /noexec.*fuse\.pailfs s3:\/\/b /,
+  })
+})
