@@ -7,11 +7,14 @@
  * the others may be deleted by who holds a higher one. To leave is to empty it.
  *
  * A holder is gone if this kernel has booted since, or no process with that number and that start time is
- * there. From another host, or from another container whose processes can't be seen, it can't be told: then
- * the lock holds and the message says what to delete.
+ * there. In another container, where its processes can't be seen, it is asked: each holder listens on a socket
+ * beside the lock, which the kernel closes with it. Of another host it can't be told: then the
+ * lock holds and the message says what to delete.
  */
 import {
+  closeSync,
   linkSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,8 +22,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { connect, createServer, type Server } from 'node:net'
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { FsError } from '../core/errors.ts'
 import { diskError } from './disk-error.ts'
 
@@ -33,6 +38,8 @@ export interface Holder {
   readonly host: string
   /** The space that process numbers are in: /proc/self/ns/pid. */
   readonly space: string
+  /** The file name of its socket; absent if it could make none. */
+  readonly socket?: string
 }
 
 /** What the lock needs to know of the system; a test says otherwise. */
@@ -71,28 +78,39 @@ export interface Lock {
   release(): void
 }
 
-/** Takes the lock of the folder. Throws FsError EBUSY, with who holds it and what to do, or EIO. */
-export function takeLock(folder: string, processes: Processes = systemProcesses()): Lock {
-  const own = join(folder, `locking.${processes.self.pid}.new`)
+/** Takes the lock of the folder. Rejects with FsError EBUSY, with who holds it and what to do, or EIO. */
+export async function takeLock(
+  folder: string,
+  processes: Processes = systemProcesses(),
+): Promise<Lock> {
+  const name = `locking.${randomBytes(6).toString('hex')}`
+  const own = join(folder, name)
+  const server = await listen(folder, `${name}.sock`)
   try {
-    writeFileSync(own, `${JSON.stringify(processes.self)}\n`, { mode: 0o600 })
+    const holder = { ...processes.self, ...(server && { socket: `${name}.sock` }) }
+    writeFileSync(own, `${JSON.stringify(holder)}\n`, { mode: 0o600 })
     try {
-      for (;;) {
-        const path = tryLock(folder, own, processes)
-        if (path !== undefined) return { release: () => leave(path) }
-      }
+      let path
+      while (path === undefined) path = await tryLock(folder, own, processes)
+      const taken = path
+      return { release: () => leave(taken, server) }
     } finally {
       unlinkSync(own)
     }
   } catch (error) {
+    server?.close()
     throw diskError(error, `locking the journal in ${folder}`)
   }
 }
 
 /** The path of the lock taken; undefined if somebody was quicker, so that all is to be looked at again. */
-function tryLock(folder: string, own: string, processes: Processes): string | undefined {
+async function tryLock(
+  folder: string,
+  own: string,
+  processes: Processes,
+): Promise<string | undefined> {
   const highest = generations(folder).at(-1)
-  if (highest !== undefined) refuseIfHeld(join(folder, `lock.${highest}`), processes)
+  if (highest !== undefined) await refuseIfHeld(folder, `lock.${highest}`, processes)
   const number = (highest ?? 0) + 1
   const path = join(folder, `lock.${number}`)
   try {
@@ -106,29 +124,88 @@ function tryLock(folder: string, own: string, processes: Processes): string | un
     unlinkSync(path)
     return undefined
   }
-  for (const old of all) if (old < number) remove(join(folder, `lock.${old}`))
+  for (const old of all) {
+    if (old >= number) continue
+    const socket = parse(read(join(folder, `lock.${old}`)) ?? '')?.socket
+    if (socket !== undefined && basename(socket) === socket) remove(join(folder, socket))
+    remove(join(folder, `lock.${old}`))
+  }
   return path
 }
 
-function refuseIfHeld(path: string, processes: Processes): void {
-  const text = read(path)
-  if (text === undefined) return
-  const holder = parse(text)
+async function refuseIfHeld(folder: string, name: string, processes: Processes): Promise<void> {
+  const path = join(folder, name)
+  const holder = parse(read(path) ?? '')
   const { self } = processes
   if (holder === undefined) return
   const who = `process ${holder.pid} on ${holder.host}`
-  const unsure = `If you are sure that it no longer runs, delete ${path}`
-  if (holder.host !== self.host) {
-    throw new FsError('EBUSY', `the journal is in use by ${who}, another host. ${unsure}`)
+  if (holder.boot !== self.boot || self.boot === '') {
+    if (holder.host === self.host && self.boot !== '') return
+    throw new FsError(
+      'EBUSY',
+      `the journal is in use by ${who}, which may be another host. If you are sure that it no longer runs, delete ${path}`,
+    )
   }
-  if (holder.boot !== self.boot) return
-  if (holder.space !== self.space) {
-    throw new FsError('EBUSY', `the journal is in use by ${who}, in another container. ${unsure}`)
-  }
-  if (processes.started(holder.pid) !== holder.started) return
+  const here = holder.space === self.space
+  if (here && processes.started(holder.pid) !== holder.started) return
+  if (!here && !(await answers(folder, holder.socket))) return
   throw new FsError(
     'EBUSY',
-    `the journal is in use by ${who}: another pailfs has this bucket mounted. Unmount that one, or use another --state-dir`,
+    `the journal is in use by ${who}${here ? '' : ', in another container'}: ` +
+      'another pailfs has this bucket mounted. Unmount that one, or use another --state-dir',
+  )
+}
+
+/** Calls `use` with the path of a name in the folder that is short enough for a socket's address (108 bytes). */
+async function shortly<T>(
+  folder: string,
+  name: string,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const fd = openSync(folder, 'r')
+  try {
+    return await use(`/proc/self/fd/${fd}/${name}`)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** A socket that shows that this process is there; undefined where that can't be had. */
+function listen(folder: string, name: string): Promise<Server | undefined> {
+  const server = createServer(socket => socket.destroy())
+  server.unref()
+  const listening = (path: string) =>
+    new Promise<Server | undefined>(resolve => {
+      server.once('error', () => resolve(undefined))
+      server.listen(path, () => resolve(server))
+    })
+  return shortly(folder, name, listening).then(
+    made => {
+      // Node would delete the file under the short name, which is gone by then.
+      made?.on('close', () => remove(join(folder, name)))
+      return made
+    },
+    () => undefined,
+  )
+}
+
+/** Whether somebody listens there. A holder without a socket counts as there. */
+function answers(folder: string, name: string | undefined): Promise<boolean> {
+  if (name === undefined) return Promise.resolve(true)
+  return shortly(
+    folder,
+    basename(name),
+    path =>
+      new Promise<boolean>(resolve => {
+        const socket = connect(path)
+        socket.once('connect', () => {
+          socket.destroy()
+          resolve(true)
+        })
+        socket.once('error', (error: { code?: string }) => {
+          resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
+        })
+      }),
   )
 }
 
@@ -143,7 +220,8 @@ function parse(text: string): Holder | undefined {
 }
 
 /** Writes nobody: cutting the file takes no room, even on a full disk. */
-function leave(path: string): void {
+function leave(path: string, server: Server | undefined): void {
+  server?.close()
   try {
     truncateSync(path)
   } catch {

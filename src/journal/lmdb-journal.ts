@@ -64,7 +64,7 @@ const OPEN_FILES = 512
  */
 export async function openJournal(options: JournalOptions): Promise<OpenedJournal> {
   makeFolder(options.folder)
-  const lock = takeLock(options.folder)
+  const lock = await takeLock(options.folder)
   let db: RecordDb | undefined
   try {
     const folders = prepareFolder(options.folder, options.about)

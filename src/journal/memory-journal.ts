@@ -130,7 +130,8 @@ export class MemoryJournal implements Journal {
   reserve(bytes: Bytes): void {
     this.check()
     if (this.#full) throw new FsError('ENOSPC', "the journal's disk is full")
-    if (bytes > 0 && this.staged + bytes > this.stagingLimit) {
+    const bounded = bytes > 0 && this.stagingLimit < Number.MAX_SAFE_INTEGER
+    if (bounded && this.staged + bytes > this.stagingLimit) {
       throw new FsError('ENOSPC', `the staging limit of ${this.stagingLimit} bytes is reached`)
     }
   }

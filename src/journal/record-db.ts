@@ -93,11 +93,14 @@ export class RecordDb {
   }
 
   #opened(): RootDatabase<Buffer, Buffer> {
-    return open<Buffer, Buffer>({
+    const options = {
       path: this.#path,
-      encoding: 'binary',
-      keyEncoding: 'binary',
+      encoding: 'binary' as const,
+      keyEncoding: 'binary' as const,
       maxDbs: 1,
-    })
+      // Known to lmdb-js, not to its types.
+      permissionsMode: 0o600,
+    }
+    return open<Buffer, Buffer>(options)
   }
 }

@@ -26,7 +26,7 @@ const open = (folder: string, more: Partial<JournalOptions> = {}) =>
 /** The folder as a kill would leave it now. */
 function copyOf(folder: string): string {
   const copy = freshFolder()
-  cpSync(folder, copy, { recursive: true })
+  cpSync(folder, copy, { recursive: true, filter: name => !name.endsWith('.sock') })
   for (const name of readdirSync(copy)) if (name.startsWith('lock.')) rmSync(join(copy, name))
   return copy
 }
@@ -190,7 +190,7 @@ t.test('nobody else can read it, and people find out what it is', async t => {
   t.equal(statSync(folder).mode & 0o777, 0o700)
   for (const name of readdirSync(folder, { recursive: true }) as string[]) {
     const { mode } = statSync(join(folder, name))
-    if (!name.startsWith('records/')) t.equal(mode & 0o077, 0, name)
+    if (!name.endsWith('.sock') && !name.startsWith('records/lock')) t.equal(mode & 0o077, 0, name)
   }
   t.match(JSON.parse(readFileSync(join(folder, 'journal.json'), 'utf8')), { bucket: 'bucket' })
   t.equal(readFileSync(join(folder, 'format'), 'utf8'), '1\n')
@@ -297,6 +297,25 @@ t.test('a reserve of free space is kept', async t => {
   const stage = journal.createStage()
   await t.rejects(stage.write(new Uint8Array(1), 0), { message: /ENOSPC.*as full as it may get/ })
   journal.commit({ put: [fileRecord('k')], remove: [] })
+  await journal.close()
+  rmSync(folder, { recursive: true })
+})
+
+t.test('a removed staged file goes with the next sync, at once if it was never synced', async t => {
+  const folder = freshFolder()
+  const journal = await open(folder)
+  const files = () => readdirSync(join(folder, 'stages')).length
+  const one = journal.createStage()
+  await one.write(new Uint8Array(100), 0)
+  await journal.sync()
+  const two = journal.createStage(base)
+  t.equal(files(), 3)
+  journal.removeStage(two.id)
+  journal.removeStage(one.id)
+  t.equal(files(), 1)
+  t.strictSame([journal.stages(), journal.staged], [[], 0])
+  await journal.sync()
+  t.equal(files(), 0)
   await journal.close()
   rmSync(folder, { recursive: true })
 })

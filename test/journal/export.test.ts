@@ -28,7 +28,7 @@ t.test('export', async t => {
       fileRecord('dir/file', whole.id),
       fileRecord('dir', whole.id),
       fileRecord('../../etc/passwd', whole.id),
-      fileRecord(`${'n'.repeat(300)}`, whole.id),
+      fileRecord('n'.repeat(300), whole.id),
       fileRecord('big', partial.id, base),
       fileRecord('lost', 'nowhere'),
       inline('link', 'target'),

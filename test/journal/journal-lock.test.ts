@@ -1,7 +1,7 @@
 /** One user a journal. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -17,41 +17,55 @@ function other(pid: number, alive: boolean, more: object = {}): Processes {
 }
 
 t.test('held, released, taken again', async t => {
-  const folder = freshFolder()
-  const lock = takeLock(folder)
-  t.throws(() => takeLock(folder), { message: /^EBUSY: .*process \d+ on .*Unmount/ })
+  const folder = join(freshFolder(), 'x'.repeat(150))
+  mkdirSync(folder)
+  const lock = await takeLock(folder)
+  await t.rejects(takeLock(folder), { message: /^EBUSY: .*process \d+ on .*Unmount/ })
   lock.release()
-  takeLock(folder).release()
-  t.equal(readdirSync(folder).length, 1)
+  const again = await takeLock(folder)
+  again.release()
+  await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(readdirSync(folder), ['lock.2'])
   rmSync(folder, { recursive: true })
 })
 
 t.test('stale locks', async t => {
-  const gone: [string, Processes, object?][] = [
+  const gone: [string, Processes][] = [
     ['dead', other(4, false)],
     ['its number used anew', { ...other(4, true), started: () => '99' }],
     ['before a boot', other(4, true, { boot: 'x' })],
   ]
   for (const [what, processes] of gone) {
     const folder = freshFolder()
-    takeLock(folder, processes)
-    const mine = { self: system.self, started: processes.started }
-    t.doesNotThrow(() => takeLock(folder, mine), what)
+    await takeLock(folder, processes)
+    const mine = { ...processes, self: system.self }
+    await t.resolves(takeLock(folder, mine), what)
     rmSync(folder, { recursive: true })
   }
   const folder = freshFolder()
   writeFileSync(join(folder, 'lock.3'), '')
-  takeLock(folder)
-  t.strictSame(readdirSync(folder), ['lock.4'])
+  const lock = await takeLock(folder)
+  t.ok(readdirSync(folder).includes('lock.4'))
+  t.notOk(readdirSync(folder).includes('lock.3'))
+  lock.release()
+  rmSync(folder, { recursive: true })
 })
 
-t.test('holders that can not be seen', async t => {
-  for (const more of [{ host: 'elsewhere', boot: 'x' }, { space: 'pid:[1]' }]) {
-    const folder = freshFolder()
-    takeLock(folder, other(4, false, more))
-    t.throws(() => takeLock(folder), { message: /^EBUSY: .*If you are sure.*delete .*lock\.1/ })
-    rmSync(folder, { recursive: true })
-  }
+t.test('holders whose process can not be seen', async t => {
+  const folder = freshFolder()
+  const held = await takeLock(folder, other(4, false, { host: 'elsewhere', boot: 'x' }))
+  await t.rejects(takeLock(folder), { message: /^EBUSY: .*If you are sure.*delete .*lock\.1/ })
+  held.release()
+  // In another container: it listens, until it is gone.
+  const next = await takeLock(folder, other(4, false, { space: 'pid:[1]', host: 'container' }))
+  await t.rejects(takeLock(folder), { message: /^EBUSY: .*in another container/ })
+  const content = readFileSync(join(folder, 'lock.2'))
+  next.release()
+  await new Promise(resolve => setImmediate(resolve))
+  writeFileSync(join(folder, 'lock.2'), content)
+  const last = await takeLock(folder)
+  last.release()
+  rmSync(folder, { recursive: true })
 })
 
 t.test('of many at once one gets it, also where a stale one lies', async t => {

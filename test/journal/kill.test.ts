@@ -24,7 +24,7 @@ function runAndKill(folder: string, from: number, after: number): Promise<string
     running.on('error', reject)
     running.on('close', (code, signal) => {
       if (signal !== 'SIGKILL') reject(new Error(`child ended with ${code}`))
-      resolve(output.split('\n').slice(0, -1))
+      else resolve(output.split('\n').slice(0, -1))
     })
   })
 }

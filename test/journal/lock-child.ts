@@ -3,11 +3,9 @@ import { takeLock } from '../../src/journal/journal-lock.ts'
 
 process.on('message', message => {
   if (message === 'end') process.exit(0)
-  try {
-    takeLock(process.argv[2] ?? '')
-    process.send?.('taken')
-  } catch {
-    process.send?.('refused')
-  }
+  takeLock(process.argv[2] ?? '').then(
+    () => process.send?.('taken'),
+    () => process.send?.('refused'),
+  )
 })
 process.send?.('ready')
