@@ -62,9 +62,7 @@ def main():
     elif args.command == 'stop':
         stop_server(args.dir)
     elif args.command == 'sweep':
-        for name in sorted(os.listdir(args.root)) if os.path.isdir(args.root) else []:
-            if os.path.exists(os.path.join(args.root, name, 'lock')):
-                stop_server(os.path.join(args.root, name))
+        sweep(args.root)
     else:
         print(' '.join(server_module(args.kind).missing()))
 
@@ -125,6 +123,12 @@ def stop_server(directory):
             os.kill(pid, signal.SIGKILL)
     procs.end_recorded(directory)
     remove(directory, 'server.json')
+
+
+def sweep(root):
+    for name in sorted(os.listdir(root)) if os.path.isdir(root) else []:
+        if os.path.exists(os.path.join(root, name, 'lock')):
+            stop_server(os.path.join(root, name))
 
 
 def lock_is_free(directory):
