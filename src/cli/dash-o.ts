@@ -4,7 +4,8 @@
  */
 import type { MountFlag } from '../fuse/link.ts'
 import { UsageError } from './errors.ts'
-import { findOption, MOUNT_OPTIONS } from './options.ts'
+import { MOUNT_OPTIONS } from './option-table.ts'
+import { findOption } from './options.ts'
 
 export interface DashO {
   /** By the long option's name. */

@@ -1,9 +1,9 @@
 /** `pailfs flush [PATH]`: returns when it is in the bucket, or says why it is not. */
+import { durationOf } from './command.ts'
 import type { Command } from './command.ts'
 import { CommandError, UsageError } from './errors.ts'
 import { EXIT } from './exit.ts'
 import { allMounts, mountOf, withDaemon } from './find.ts'
-import { parseDuration } from './units.ts'
 
 export const flushCommand: Command = {
   command: 'flush [path]',
@@ -18,7 +18,7 @@ export const flushCommand: Command = {
         defaultDescription: 'for ever',
       }),
   async run(args, io) {
-    const limit = args['timeout'] === undefined ? undefined : parseDuration(String(args['timeout']))
+    const limit = durationOf(args, 'timeout')
     if (limit === 0) throw new UsageError('--timeout: 0 leaves no time')
     const path = args['path']
     const targets =

@@ -2,13 +2,14 @@
 import { resolve } from 'node:path'
 import type { ControlClient } from '../control/client.ts'
 import type { MountRecord } from '../mount/records.ts'
+import { durationOf } from './command.ts'
 import type { Command } from './command.ts'
 import { CommandError } from './errors.ts'
 import { EXIT } from './exit.ts'
 import { mountOf, withDaemon } from './find.ts'
 import type { Io } from './io.ts'
 import { describePending } from './status.ts'
-import { formatDuration, parseDuration } from './units.ts'
+import { formatDuration } from './units.ts'
 
 const PROGRESS_EVERY = 2000
 
@@ -30,7 +31,7 @@ export const umountCommand: Command = {
       }),
   async run(args, io) {
     const dir = String(args['dir'])
-    const limit = args['timeout'] === undefined ? undefined : parseDuration(String(args['timeout']))
+    const limit = durationOf(args, 'timeout')
     const found = await mountOf(dir, io).catch((error: unknown) => {
       if (error instanceof CommandError) return undefined
       throw error

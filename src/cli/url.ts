@@ -1,8 +1,8 @@
 /** `pailfs url PATH`: a file's address in the bucket, signed if asked. */
+import { durationOf } from './command.ts'
 import type { Command } from './command.ts'
 import { EXIT } from './exit.ts'
 import { mountOf, withDaemon } from './find.ts'
-import { parseDuration } from './units.ts'
 
 export const urlCommand: Command = {
   command: 'url <path>',
@@ -15,9 +15,10 @@ export const urlCommand: Command = {
     }),
   async run(args, io) {
     const { record, path } = await mountOf(String(args['path']), io)
-    const expires =
-      args['expires'] === undefined ? {} : { expires: parseDuration(String(args['expires'])) }
-    io.out(`${await withDaemon(record, client => client.call('url', { path, ...expires }))}\n`)
+    const expires = durationOf(args, 'expires')
+    io.out(
+      `${await withDaemon(record, client => client.call('url', { path, ...(expires === undefined ? {} : { expires }) }))}\n`,
+    )
     return EXIT.ok
   },
 }

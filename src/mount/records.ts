@@ -44,7 +44,7 @@ export function listRecords(folders = runFolders()): readonly MountRecord[] {
   const records: MountRecord[] = []
   for (const folder of folders) {
     for (const name of namesIn(folder)) {
-      const record = readJson<MountRecord>(join(folder, name))
+      const record = readJson(join(folder, name)) as MountRecord | undefined
       if (record && isAlive(record)) records.push(record)
     }
   }
@@ -68,7 +68,7 @@ export function lockFolder(folder: string, mountPoint: string): () => void {
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
-    const other = readJson<Lock>(file)
+    const other = readJson(file) as Lock | undefined
     if (other && isAlive(other)) {
       throw new ConfigError(
         `this bucket is mounted already, at ${other.mountPoint} (process ${other.pid})`,
@@ -111,9 +111,9 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function readJson<T>(file: string): T | undefined {
+function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as T
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
     return undefined
   }

@@ -183,9 +183,8 @@ class Mount {
       this.#undo.push(() => process.off(signal, onSignal))
     }
     // The terminal's end is not the mount's.
-    const ignore = () => {}
-    process.on('SIGHUP', ignore)
-    this.#undo.push(() => process.off('SIGHUP', ignore))
+    process.on('SIGHUP', ignoreSignal)
+    this.#undo.push(() => process.off('SIGHUP', ignoreSignal))
   }
 
   #ending(mount: KernelMount, composed: Composed): EndingParts {
@@ -194,6 +193,8 @@ class Mount {
     return { mountPoint, mount, composed, drainTimeout, log, clock }
   }
 }
+
+function ignoreSignal(): void {}
 
 function linkOptions(config: Config): LinkOptions {
   return {
@@ -211,7 +212,7 @@ interface Deferred<T> {
 }
 
 function deferred<T>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {}
+  let resolve!: (value: T) => void
   const promise = new Promise<T>(settle => (resolve = settle))
   return { promise, resolve }
 }

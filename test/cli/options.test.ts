@@ -2,7 +2,8 @@
 import t from 'tap'
 import { parseDashO } from '../../src/cli/dash-o.ts'
 import { helperArguments } from '../../src/cli/mount-helper.ts'
-import { MOUNT_OPTIONS, readOptions } from '../../src/cli/options.ts'
+import { MOUNT_OPTIONS } from '../../src/cli/option-table.ts'
+import { readOptions } from '../../src/cli/options.ts'
 
 const usage = { name: 'UsageError' }
 

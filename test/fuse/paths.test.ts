@@ -47,7 +47,7 @@ t.test('a changed name is forgotten, with all below it', async t => {
 t.test('a look-up that a change overtook leaves no trace', async t => {
   const { fs, paths, b, c } = await setUp()
   await paths.lookup('/a/b')
-  let go = () => {}
+  let go!: () => void
   const lookup = fs.lookup.bind(fs)
   fs.lookup = async (parent, name) => {
     const attr = await lookup(parent, name)

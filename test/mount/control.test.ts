@@ -50,7 +50,7 @@ t.test('questions and answers', async t => {
 })
 
 t.test('an answer under way is given before the end; the rest hears of it', async t => {
-  let finish = () => {}
+  let finish!: () => void
   const { path, server } = await setUp(t, {
     unmount: () => new Promise(resolve => (finish = () => resolve(null))),
     flush: () => new Promise(() => {}),
@@ -67,7 +67,7 @@ t.test('an answer under way is given before the end; the rest hears of it', asyn
 })
 
 t.test('who goes away aborts the question', async t => {
-  let aborted: () => void = () => {}
+  let aborted!: () => void
   const seen = new Promise<void>(resolve => (aborted = resolve))
   const { path, server } = await setUp(t, {
     flush: (_params, signal) =>

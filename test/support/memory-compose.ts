@@ -15,8 +15,11 @@ export function memoryCompose(folder: string): Compose {
     existsSync(file('pending')) ? Number(readFileSync(file('pending'), 'utf8')) : 0
   const settled = async (signal?: AbortSignal, limit = Infinity): Promise<number> => {
     const end = Date.now() + limit
-    while (pending() > 0 && !signal?.aborted && Date.now() < end)
+    for (;;) {
+      const stop = signal?.aborted === true || Date.now() >= end
+      if (stop || pending() === 0) break
       await new Promise(r => setTimeout(r, 20))
+    }
     return pending()
   }
   return async (config, parts): Promise<Composed> => ({

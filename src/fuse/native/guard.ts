@@ -55,14 +55,14 @@ export class Guard {
   }
 
   /**
-   * Runs `work` and answers with exactly one call of `done` or `fail` that returns. Both must do the native
+   * Runs `work` and answers with exactly one call of `answer` or `fail` that returns. Both must do the native
    * call last, so that one that throws has not answered yet. `fail` gets a number from -511 to -1.
    */
   run<T>(
     operation: string,
     path: string,
     work: () => Promise<T>,
-    done: (value: T) => void,
+    answer: (value: T) => void,
     fail: (errno: number) => void,
   ): void {
     const limit = DURABLE.has(operation) ? this.#limits.durable : this.#limits.other
@@ -78,13 +78,7 @@ export class Guard {
     // A work that returns no promise is a mistake; resolve() makes it an answer all the same.
     Promise.resolve(result).then(
       value => {
-        if (!this.#waiting.delete(request)) return
-        try {
-          done(value)
-        } catch (error) {
-          this.#waiting.add(request)
-          this.#fail(request, error)
-        }
+        if (this.#waiting.delete(request)) this.#finish(request, () => answer(value))
       },
       (error: unknown) => this.#fail(request, error),
     )
@@ -93,6 +87,15 @@ export class Guard {
   /** Stops watching; for after the mount's end. */
   close(): void {
     clearInterval(this.#timer)
+  }
+
+  #finish(request: Request, answer: () => void): void {
+    try {
+      answer()
+    } catch (error) {
+      this.#waiting.add(request)
+      this.#fail(request, error)
+    }
   }
 
   #fail(request: Request, thrown: unknown): void {

@@ -62,12 +62,12 @@ type Signals = (name: string) => Signal
 
 /** Operations that answer with nothing but success or an errno. */
 function statusHandlers(ops: Operations, guard: Guard, signal: Signals): Record<string, Handler> {
-  const status = <A extends unknown[]>(
+  const status = (
     name: string,
-    work: (path: string, ...args: A) => Promise<unknown>,
+    work: (path: string, ...args: never[]) => Promise<unknown>,
   ): Handler => {
     const answer = signal(name)
-    const handler = (thread: Thread, _opcode: number, path: string, ...args: A) => {
+    return (thread, _opcode, path: string, ...args: never[]) => {
       const settle = (errno: number) => answer(thread, errno)
       guard.run(
         name,
@@ -77,7 +77,6 @@ function statusHandlers(ops: Operations, guard: Guard, signal: Signals): Record<
         settle,
       )
     }
-    return handler as unknown as Handler
   }
   return {
     chmod: status('chmod', (path, mode: number) => ops.chmod(path, mode)),

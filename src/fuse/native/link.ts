@@ -6,6 +6,7 @@
  * - /dev/fuse is inherited by children (no CLOEXEC), so the process starts none that lives long after this.
  * - libfuse's threads end by themselves when the kernel lets go, and nobody is told: mountinfo is watched.
  */
+// oxlint-disable no-underscore-dangle -- fuse-native's own names
 import { FsError } from '../../core/errors.ts'
 import type { Milliseconds } from '../../core/types.ts'
 import type { FileSystem } from '../../fs/api.ts'
