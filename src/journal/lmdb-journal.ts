@@ -41,6 +41,8 @@ export interface JournalOptions {
   readonly openFiles?: number
   /** Growth of the log after which it goes into the database; 4 MiB unless said otherwise. */
   readonly checkpointEvery?: Bytes
+  /** Names this boot of the machine; the kernel's boot id unless a test says otherwise. */
+  readonly boot?: string
 }
 
 /** A journal, and what was found when it was opened. */
@@ -75,7 +77,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
       openFiles: options.openFiles ?? OPEN_FILES,
     })
     db = new RecordDb(folders.records)
-    const log = await CommitLog.open(folders.log, bootId(), options.log)
+    const log = await CommitLog.open(folders.log, options.boot ?? bootId(), options.log)
     if (log.unclean) stages.distrust()
     const journal = new LmdbJournal({ options, lock, stages, db, log })
     // What is doubtful stays in the log: it would not be, once it is in the database.
