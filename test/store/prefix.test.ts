@@ -4,11 +4,11 @@ import { MemoryStore } from '../../src/store/memory/memory-store.ts'
 import { withPrefix } from '../../src/store/prefix.ts'
 import { storeConformance } from '../conformance/store.ts'
 import { CheckedSink, bytes, listAll, noMeta } from '../conformance/support.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { ports } from './s3/scripted-server.ts'
 
 const memory = (): MemoryStore =>
   new MemoryStore({
-    clock: { ...new VirtualClock(), now: () => Date.now() } as VirtualClock,
+    clock: ports.clock,
     random: Math.random,
   })
 

@@ -43,6 +43,10 @@ interface Used {
   readonly clockOffset: Milliseconds
 }
 
+/** Keys may have been replaced in the files or by the service since they were read. */
+const RENEWABLE = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch'])
+/** A refused HEAD has no body: the same question is asked by GET, at most this often where it may be a plain denial. */
+const CLARIFY_EVERY: Milliseconds = 10_000
 const SKEW_CODES = new Set(['RequestTimeTooSkewed', 'RequestExpired'])
 
 /** Carries a refusal from an attempt to the loop around it. */
@@ -63,6 +67,7 @@ export class BucketClient {
   readonly #signer = new Signer()
   #region: string
   #clockOffset: Milliseconds = 0
+  #clarified = -Infinity
   #place: Promise<Place> | undefined
   #placed: Place | undefined
   #client: { readonly sdk: S3Client; readonly used: Used } | undefined
@@ -139,7 +144,30 @@ export class BucketClient {
     })
     if (reply.status >= 200 && reply.status < 300) return reply
     const text = Buffer.from(reply.body).toString()
-    throw new Refused(refusalOf(request, reply.status, reply.headers, text), used)
+    const refusal = refusalOf(request, reply.status, reply.headers, text)
+    throw (await this.#clarify(request, reply.status, refusal)) ?? new Refused(refusal, used)
+  }
+
+  /** The reason of a refused HEAD, which has none in itself: run-out keys, a wrong region, a wrong clock. */
+  async #clarify(
+    request: HotRequest,
+    status: number,
+    refusal: Refusal,
+  ): Promise<Refused | undefined> {
+    if (request.method !== 'HEAD' || refusal.code !== undefined) return undefined
+    if (request.key === undefined || refusal.region !== undefined) return undefined
+    const now = this.account.ports.clock.now()
+    if (status !== 400 && (status !== 403 || now - this.#clarified < CLARIFY_EVERY))
+      return undefined
+    this.#clarified = now
+    const { operation, key, signal } = request
+    const headers = { range: 'bytes=0-0' }
+    try {
+      await this.#attempt({ operation, key, method: 'GET', headers, signal })
+    } catch (error) {
+      if (error instanceof Refused) return error
+    }
+    return undefined
   }
 
   #signed(request: HotRequest, place: Place, path: string, query: string, used: Used): HttpHeaders {
@@ -189,7 +217,8 @@ export class BucketClient {
     tried: ReadonlySet<string>,
   ): Promise<string | undefined> {
     const { error, code, region, date } = refusal
-    if (error.kind === 'expired' && !tried.has('credentials') && used.credentials !== undefined) {
+    const renewable = error.kind === 'expired' || RENEWABLE.has(code ?? '')
+    if (renewable && !tried.has('credentials') && used.credentials !== undefined) {
       return (await this.account.credentials.renew(used.credentials)) ? 'credentials' : undefined
     }
     if (SKEW_CODES.has(code ?? '') && date !== undefined && !tried.has('clock')) {

@@ -36,9 +36,12 @@ export class Checksums {
     this.#hasher = hasher
   }
 
-  /** Headers and payload hash for a body. `mode` where it is known otherwise (parts). */
-  async protect(body: Body, mode?: ChecksumMode): Promise<Protection> {
-    const chosen = mode ?? this.#mode ?? 'crc32'
+  /**
+   * Headers and payload hash for a body. `mode` where it is known otherwise (parts). `once`: it must not be sent
+   * again, so nothing is tried out with it.
+   */
+  async protect(body: Body, mode: ChecksumMode | undefined, once: boolean): Promise<Protection> {
+    const chosen = mode ?? this.#mode ?? (once ? 'md5' : 'crc32')
     const payload =
       this.#payload === 'signed'
         ? (await this.#hasher.digest('sha256', body)).toString('hex')
@@ -48,23 +51,24 @@ export class Checksums {
     return { mode: chosen, payload, headers: { 'content-md5': md5.toString('base64') } }
   }
 
-  /** Looks at the reply to a protected body; rejects `corrupt` where something else arrived. */
-  async accepted(asked: Asked, body: Body, sent: Protection, reply: HttpHeaders): Promise<void> {
+  /**
+   * Looks at the reply to a protected body; rejects `corrupt` where something else arrived. False: nobody has
+   * checked it, it is to be sent once more.
+   */
+  async accepted(asked: Asked, body: Body, sent: Protection, reply: HttpHeaders): Promise<boolean> {
     if (sent.payload === UNSIGNED_PAYLOAD) this.#payload = 'unsigned'
-    if (sent.mode === 'md5') return
+    if (sent.mode === 'md5') return true
     const echo = reply[ECHO]
     if (echo !== undefined) {
       this.#mode ??= 'crc32'
-      if (echo === sent.headers[ECHO]) return
+      if (echo === sent.headers[ECHO]) return true
       throw failure('corrupt', asked, 'the server stored other bytes (CRC32)')
     }
     this.#mode = 'md5'
-    if (bodyLength(body) === 0) return
-    // The one body nobody has checked. Most ETags of single PUTs are its MD5; if not, it is sent again with one.
+    if (bodyLength(body) === 0) return true
+    // Most ETags of single PUTs are the MD5 of the body.
     const md5 = (await this.#hasher.digest('md5', body)).toString('hex')
-    if (unquote(reply['etag']) !== md5) {
-      throw failure('corrupt', asked, 'the server ignored the checksum; once more with MD5')
-    }
+    return unquote(reply['etag']) === md5
   }
 
   /** Whether a refusal means that the payload has to be signed; then it is from now on. */

@@ -97,7 +97,7 @@ export class Objects {
     },
   ): Promise<HttpHeaders> {
     const { body, mode, query, signal, repeatable } = request
-    const sent = await this.#checksums.protect(body, mode)
+    const sent = await this.#checksums.protect(body, mode, !repeatable)
     try {
       const reply = await this.#client.send({
         ...asked,
@@ -109,8 +109,8 @@ export class Objects {
         repeatable,
         ...(query === undefined ? {} : { query }),
       })
-      await this.#checksums.accepted(asked, body, sent, reply.headers)
-      return reply.headers
+      const checked = await this.#checksums.accepted(asked, body, sent, reply.headers)
+      return checked ? reply.headers : await this.sendBody(asked, request)
     } catch (error) {
       const { origin } = await this.#client.place()
       if (!this.#checksums.signFromNowOn(error, origin.startsWith('https:'))) throw error
