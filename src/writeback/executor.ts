@@ -1,0 +1,94 @@
+/** Does one action of the plan with the store, and says what the bucket holds afterwards. */
+import { FsError, StoreError } from '../core/errors.ts'
+import type { Content, Source } from '../core/state.ts'
+import type { CannedAcl, ETag, Key, ObjectMeta } from '../core/types.ts'
+import type { PutOptions, Stored } from '../store/store.ts'
+import type { KeyState } from './key-state.ts'
+import { sendStaged, type SendPorts } from './send.ts'
+import type { StagedFiles } from './staged.ts'
+
+export interface ExecutorPorts extends SendPorts {
+  readonly staged: StagedFiles
+  readonly acl: CannedAcl | undefined
+}
+
+/** What an action left in the bucket. `revision`: of the staged file that was sent. */
+export interface Outcome {
+  readonly stored: Stored
+  readonly revision?: number
+  /** The metadata the object has, where it is not the desired one. */
+  readonly meta?: ObjectMeta
+}
+
+const EMPTY: ObjectMeta = { user: {} }
+
+/** The preconditions and metadata of a write for this key, as it stands now. */
+export function putOptions(state: KeyState, acl: CannedAcl | undefined): PutOptions {
+  const { desired, stored } = state
+  const meta = desired.is === 'present' ? (desired.meta ?? EMPTY) : EMPTY
+  return {
+    meta,
+    ...(acl === undefined ? {} : { acl }),
+    ...(stored.is === 'version' ? { ifMatch: stored.etag } : {}),
+    ...(stored.is === 'absent' ? { ifAbsent: true } : {}),
+  }
+}
+
+/** Sends the record's own bytes or its staged file. Rejects with StoreError, FsError or Overtaken. */
+export async function send(ports: ExecutorPorts, state: KeyState): Promise<Outcome> {
+  const { key, desired } = state
+  if (desired.is === 'absent' || desired.content.from === 'stored') {
+    throw new FsError('EIO', `${key} has no bytes of its own`)
+  }
+  const options = putOptions(state, ports.acl)
+  const { content } = desired
+  if (content.from === 'inline') {
+    return { stored: await ports.store.put(key, inlineBytes(content), options) }
+  }
+  const staged = ports.staged.use(content.stage)
+  try {
+    return await sendStaged(ports, { key, staged, options, exclusive: state.open })
+  } finally {
+    ports.staged.release(content.stage)
+  }
+}
+
+/** A server-side copy; of large ones the adapter copies parts. */
+export async function copy(ports: ExecutorPorts, state: KeyState, source: Source): Promise<Outcome> {
+  const { meta, ...conditions } = putOptions(state, ports.acl)
+  const own = state.desired.is === 'present' ? state.desired.meta : undefined
+  const stored = await ports.store.copy(source, state.key, {
+    ...conditions,
+    ...(own === undefined ? {} : { meta }),
+  })
+  const to = { key: state.key, etag: stored.etag, size: source.size }
+  ports.reader.alias(source, to)
+  return { stored: { ...stored, size: source.size } }
+}
+
+export async function setMeta(
+  ports: ExecutorPorts,
+  state: KeyState,
+  source: Source,
+): Promise<Outcome> {
+  const options = { ...putOptions(state, ports.acl), ifMatch: source.etag }
+  const stored = await ports.store.setMeta(source, options)
+  ports.reader.alias(source, { key: state.key, etag: stored.etag, size: source.size })
+  return { stored: { ...stored, size: source.size } }
+}
+
+export function inlineBytes(content: Extract<Content, { from: 'inline' }>): Uint8Array {
+  return Uint8Array.from(atob(content.base64), char => char.charCodeAt(0))
+}
+
+/** Any rejection as a StoreError, so that one table decides what passes. */
+export function asStoreError(error: unknown, operation: string, key: Key): StoreError {
+  if (error instanceof StoreError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new StoreError('failed', message, { operation, key, cause: error })
+}
+
+/** The condition for a single conditional delete. */
+export function deleteCondition(state: KeyState): { ifMatch?: ETag } {
+  return state.stored.is === 'version' ? { ifMatch: state.stored.etag } : {}
+}

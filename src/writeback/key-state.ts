@@ -1,0 +1,51 @@
+/** One key that the bucket does not hold as desired: its record in the journal, and how its sending stands. */
+import type { StoreError } from '../core/errors.ts'
+import type { Desired, KeyRecord, Parked, StoredState, UploadRecord } from '../core/state.ts'
+import type { Key, Milliseconds } from '../core/types.ts'
+
+export interface Waiter {
+  /** Satisfied when a state of at least this revision is in the bucket. */
+  readonly rev: number
+  readonly since: Milliseconds
+  resolve(): void
+  reject(error: unknown): void
+}
+
+export interface KeyState {
+  readonly key: Key
+  desired: Desired
+  stored: StoredState
+  /** Counts the changes of `desired`. */
+  rev: number
+  /** Somebody has it open for writing: not sent unless somebody waits for it. */
+  open: boolean
+  /** Not sent before, unless somebody waits for it. */
+  due: Milliseconds
+  /** A request for it is on its way. */
+  busy: boolean
+  /** The revision that the request under way sends. */
+  busyRev: number
+  /** The request under way takes one of the places for requests. */
+  counted: boolean
+  /** A request that may have changed the key was sent and its effect is not known. */
+  sending: boolean
+  upload: UploadRecord | undefined
+  parked: Parked | undefined
+  /** Failures in a row, the first one's time, the last error. */
+  failures: number
+  failingSince: Milliseconds
+  lastError: StoreError | undefined
+  readonly since: Milliseconds
+  readonly waiters: Waiter[]
+}
+
+export function recordOf(state: KeyState): KeyRecord {
+  return {
+    key: state.key,
+    desired: state.desired,
+    stored: state.stored,
+    ...(state.sending ? { sending: true } : {}),
+    ...(state.upload ? { upload: state.upload } : {}),
+    ...(state.parked ? { parked: state.parked } : {}),
+  }
+}

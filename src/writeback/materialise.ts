@@ -1,0 +1,45 @@
+/** Fetches a stored version into a staged file, so that names which wait for each other in a circle can go on. */
+import type { Desired } from '../core/state.ts'
+import type { ExecutorPorts } from './executor.ts'
+
+const STEP = 1024 * 1024
+
+/** The same desired state with bytes of its own; the caller releases the staged file's first use. Rejects with StoreError or FsError. */
+export async function materialise(
+  { staged, reader }: ExecutorPorts,
+  desired: Desired,
+): Promise<Desired> {
+  if (desired.is !== 'present' || desired.content.from === 'inline') return desired
+  if (desired.content.from === 'stage') {
+    const { base, stage: id } = desired.content
+    if (!base) return desired
+    const file = staged.use(id)
+    try {
+      await file.lock.run(() => copyIn(base.size))
+    } catch (error) {
+      staged.release(id)
+      throw error
+    }
+    return { ...desired, content: { from: 'stage', stage: id } }
+    async function copyIn(size: number): Promise<void> {
+      for (let at = 0; at < Math.min(size, file.stage.baseLimit); at += STEP) {
+        const bytes = new Uint8Array(Math.min(STEP, file.stage.baseLimit - at))
+        await reader.read(base!, at, bytes, undefined)
+        await file.stage.fill(bytes, at)
+      }
+    }
+  }
+  const { source } = desired.content
+  const file = staged.create()
+  try {
+    for (let at = 0; at < source.size; at += STEP) {
+      const bytes = new Uint8Array(Math.min(STEP, source.size - at))
+      await reader.read(source, at, bytes, undefined)
+      await file.stage.write(bytes, at)
+    }
+  } catch (error) {
+    staged.release(file.id)
+    throw error
+  }
+  return { ...desired, content: { from: 'stage', stage: file.id } }
+}

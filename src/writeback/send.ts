@@ -1,0 +1,163 @@
+/**
+ * Sending a staged file: small ones in one PUT, new large ones in parts (most of them ahead of time), changed large
+ * ones as parts of which only the changed bytes travel.
+ */
+import { StoreError } from '../core/errors.ts'
+import { partLayout, planParts, type PlannedPart } from '../core/parts.ts'
+import type { Bytes, Key, ObjectMeta } from '../core/types.ts'
+import type { ObjectReader } from '../cache/reader.ts'
+import type { Part, PutOptions, Stored, Upload } from '../store/store.ts'
+import { PartUpload, type PartPorts } from './part-upload.ts'
+import type { Staged } from './staged.ts'
+import { readStaged } from './staged-read.ts'
+
+export interface SendPorts extends PartPorts {
+  readonly reader: ObjectReader
+  /** Wanted size of a part in bytes. */
+  readonly partSize: Bytes
+  /** Told of an upload before its first part is sent, so that it can be cleaned up after a crash. */
+  readonly begun: (key: Key, upload: Upload, staged: Staged) => void
+}
+
+export interface SendRequest {
+  readonly key: Key
+  readonly staged: Staged
+  readonly options: PutOptions
+  /** Keep writers out until it is sent: somebody waits for it while it is open. */
+  readonly exclusive: boolean
+}
+
+export interface Sent {
+  readonly stored: Stored
+  /** The stage's revision that was sent. */
+  readonly revision: number
+  /** The metadata that the object has, where it is not what was asked for now. */
+  readonly meta?: ObjectMeta
+}
+
+/** Thrown when the file was written to while it was sent: what was sent is no version of it. Not a failure. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken'
+}
+
+/** Largest object that goes in one PUT. */
+export function singlePutLimit(ports: SendPorts): Bytes {
+  return Math.min(2 * ports.partSize, ports.store.limits.maxPut)
+}
+
+/** Rejects with StoreError, FsError (the local disk) or Overtaken. */
+export async function sendStaged(ports: SendPorts, request: SendRequest): Promise<Sent> {
+  const { staged } = request
+  if (staged.stage.size <= singlePutLimit(ports)) return sendWhole(ports, request)
+  const send = () =>
+    staged.stage.base ? sendChanged(ports, request) : sendParts(ports, request)
+  return request.exclusive ? staged.lock.run(send) : send()
+}
+
+async function sendWhole(ports: SendPorts, { key, staged, options }: SendRequest): Promise<Sent> {
+  const { store, reader, bodies } = ports
+  if (staged.upload) {
+    await staged.upload.abort()
+    staged.upload = undefined
+  }
+  return bodies.run(staged.stage.size, async () => {
+    const { body, revision } = await staged.lock.run(async () => {
+      const whole = new Uint8Array(staged.stage.size)
+      await readStaged(staged.stage, reader, 0, whole)
+      return { body: whole, revision: staged.stage.revision }
+    })
+    const stored = await store.put(key, body, options)
+    if (body.byteLength > 0) {
+      reader.adopt({ key, etag: stored.etag, size: body.byteLength }, 0, body)
+    }
+    return { stored, revision }
+  })
+}
+
+/** Begins the upload of a file that is still being written, if it is large enough and has none yet. */
+export async function beginParts(
+  ports: SendPorts,
+  key: Key,
+  staged: Staged,
+  options: PutOptions,
+): Promise<PartUpload> {
+  if (staged.upload && staged.upload.upload.key === key) return staged.upload
+  const old = staged.upload
+  staged.upload = undefined
+  await old?.abort()
+  const upload = await ports.store.createUpload(key, options)
+  ports.begun(key, upload, staged)
+  staged.upload = new PartUpload(ports, staged, upload, options.meta)
+  return staged.upload
+}
+
+async function sendParts(ports: SendPorts, request: SendRequest): Promise<Sent> {
+  const { key, staged, options } = request
+  const parts = await beginParts(ports, key, staged, options)
+  const { revision } = staged.stage
+  try {
+    const list = await parts.finish()
+    if (staged.stage.revision !== revision) throw new Overtaken()
+    const stored = await ports.store.completeUpload(parts.upload, list, options)
+    staged.upload = undefined
+    // Swift takes the metadata of the manifest, S3 that of the beginning.
+    return ports.store.features.metadataInPlace
+      ? { stored, revision }
+      : { stored, revision, meta: parts.meta }
+  } catch (error) {
+    // The server forgot it (a life-cycle rule, a restart): the next try begins anew.
+    if (error instanceof StoreError && error.kind === 'not-found') staged.upload = undefined
+    throw error
+  }
+}
+
+async function sendChanged(ports: SendPorts, request: SendRequest): Promise<Sent> {
+  const { key, staged, options } = request
+  const { store } = ports
+  const { stage } = staged
+  const { revision } = stage
+  const plan = planOf(ports, staged)
+  const upload = await store.createUpload(key, options)
+  ports.begun(key, upload, staged)
+  const done: Part[] = []
+  try {
+    let next = 0
+    const worker = async () => {
+      for (let planned = plan[next++]; planned; planned = plan[next++]) {
+        if (stage.revision !== revision) throw new Overtaken()
+        done.push(await sendPlanned(ports, staged, upload, planned))
+      }
+    }
+    await Promise.all(Array.from({ length: 4 }, worker))
+    if (stage.revision !== revision) throw new Overtaken()
+    done.sort((a, b) => a.number - b.number)
+    return { stored: await store.completeUpload(upload, done, options), revision }
+  } catch (error) {
+    await store.abortUpload(upload, done).catch(() => {})
+    throw error
+  }
+}
+
+function planOf({ store, partSize }: SendPorts, { stage }: Staged): readonly PlannedPart[] {
+  if (store.features.partCopy) return planParts(stage.size, stage.own, stage.baseLimit, store.limits)
+  const layout = partLayout(stage.size, store.limits, partSize)
+  return Array.from({ length: layout.partOf(stage.size - 1) }, (_, at) => ({
+    number: at + 1,
+    range: layout.partRange(at + 1, stage.size),
+    how: 'send' as const,
+  }))
+}
+
+function sendPlanned(
+  { store, bodies, reader }: SendPorts,
+  { stage }: Staged,
+  upload: Upload,
+  { number, range, how }: PlannedPart,
+): Promise<Part> {
+  if (how === 'copy') return store.copyPart(upload, number, stage.base!, range)
+  return bodies.run(range.end - range.start, async () => {
+    const body = new Uint8Array(range.end - range.start)
+    await readStaged(stage, reader, range.start, body)
+    return store.uploadPart(upload, number, body)
+  })
+}
