@@ -8,7 +8,7 @@ import type { SwiftConfig } from './config.ts'
 /** Where to POST: the auth address with `/v3` (added where a bare host was given) and `/auth/tokens`. */
 export function tokensUrl(authUrl: string): string {
   const base = authUrl.replace(/\/+$/, '').replace(/\/auth\/tokens$/, '')
-  const versioned = /\/v3$/.test(base) ? base : `${base.replace(/\/v2(\.0)?$/, '')}/v3`
+  const versioned = base.endsWith('/v3') ? base : `${base.replace(/\/v2(\.0)?$/, '')}/v3`
   return `${versioned}/auth/tokens`
 }
 

@@ -5,7 +5,7 @@
 import { StoreError } from '../../core/errors.ts'
 import { fromReply } from './errors.ts'
 import { jsonOf, type SwiftClient } from './client.ts'
-import { encodePath, encodeSegment } from './path.ts'
+import { decodePath, encodePath, encodeSegment } from './path.ts'
 
 /** Requests at a time where there is no bulk delete. */
 const PARALLEL = 8
@@ -74,7 +74,7 @@ async function deleteBatch(
       ? (error as unknown[]).map(String)
       : [String(error), '']
     const key =
-      paths.get(name ?? '') ?? byPlain.get(name ?? '') ?? byPlain.get(safeDecode(name ?? ''))
+      paths.get(name ?? '') ?? byPlain.get(name ?? '') ?? byPlain.get(decodePath(name ?? ''))
     const status = Number.parseInt(text ?? '', 10)
     if (key === undefined || status === 404) continue
     const body = Buffer.from(text ?? '')
@@ -89,19 +89,15 @@ async function deleteBatch(
       }),
     )
   }
-  const overall = Number.parseInt(String(answer['Response Status'] ?? '200'), 10)
+  const overall = Number.parseInt(textOf(answer['Response Status']) || '200', 10)
   if (overall >= 300 && failed.size === 0 && errors.length === 0) {
-    const body = Buffer.from(String(answer['Response Body'] ?? ''))
+    const body = Buffer.from(textOf(answer['Response Body']))
     throw fromReply({ operation, status: overall, headers: reply.headers, body })
   }
 }
 
-function safeDecode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 /** Runs `work` over all items, at most `limit` at a time; rejects with the first failure. */

@@ -209,7 +209,7 @@ const SUPPORTED =
 function fromKeystone(cloud: Cloud, where: string, setting: Settings): SwiftConfig {
   const auth = cloud.auth
   const version = cloud.identity_api_version ?? '3'
-  if (!/^v?3/.test(String(version))) {
+  if (!/^v?3/.test(version)) {
     throw missing(
       `identity API version ${version} is not supported`,
       where,

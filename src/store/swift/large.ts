@@ -95,11 +95,12 @@ export class LargeObjects {
   /** `range` of `source` as a part. Rejects `unsupported` where the cluster takes no ranges of segments. */
   async copyPart(upload: Upload, number: number, source: FoundSource, range: Range): Promise<Part> {
     checkId(upload)
+    const { partCopy } = this.#segments.capabilities.features
+    if (!partCopy && source.layout?.kind !== 'static') {
+      throw trouble('unsupported', 'CopyPart', 'this cluster takes no ranges', source.key)
+    }
     const slices = await this.#slicesOf(upload, source, range)
-    if (
-      !this.#segments.capabilities.features.partCopy &&
-      slices.some(slice => slice.range !== undefined)
-    ) {
+    if (!partCopy && slices.some(slice => slice.range !== undefined)) {
       throw trouble('unsupported', 'CopyPart', 'this cluster takes whole segments only', source.key)
     }
     const part = toPart(number, slices)
@@ -152,8 +153,9 @@ export class LargeObjects {
       repeatable: headers['if-none-match'] === undefined,
       // The server looks at every segment before it answers.
       timeout: 300_000,
-      accept: [400],
+      accept: [400, 412],
     })
+    if (reply.status === 412) throw trouble('exists', operation, 'it is there already', key)
     if (reply.status === 400) {
       const text = Buffer.from(reply.body).toString('utf8').replace(/\s+/g, ' ').slice(0, 300)
       const gone = /404 Not Found|Etag Mismatch|Size Mismatch/i.test(text)

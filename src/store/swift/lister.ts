@@ -56,7 +56,10 @@ export class Lister {
     const limit = this.#options.segments.capabilities.listing
     const end = `${sorted.at(-1) ?? ''}\u0001`
     // Names just before the first sort before it: the longest prefix of it that is not itself.
-    let marker: string | undefined = [...(sorted[0] ?? '')].slice(0, -1).join('') || undefined
+    let marker: string | undefined =
+      Array.from(sorted[0] ?? '')
+        .slice(0, -1)
+        .join('') || undefined
     for (let pages = 0; pages < 3 && seen.size < wanted.size; pages++) {
       const page: Listed = await this.#page({ prefix: '', marker, end_marker: end, limit }, signal)
       for (const { key } of page.objects) {

@@ -74,7 +74,6 @@ async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
     const client = new SwiftClient(new Session(config, transport, clock), transport)
     const { storageUrl } = await client.session.access()
     const capabilities = capabilitiesOf(await client.info())
-    const newKey = (): string => randomBytes(24).toString('hex')
     const parts = {
       client,
       storageUrl,
@@ -83,11 +82,15 @@ async function connect(config: SwiftConfig, options: SwiftOpenOptions) {
       random,
       log,
       md5,
-      newKey,
+      newKey: newSecret,
     }
     return { client, close, parts }
   } catch (error) {
     close()
     throw error
   }
+}
+
+function newSecret(): string {
+  return randomBytes(24).toString('hex')
 }

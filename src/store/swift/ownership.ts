@@ -30,6 +30,7 @@ import {
 } from './names.ts'
 import { trouble } from './errors.ts'
 import type { Headers } from './headers.ts'
+import { decodePath } from './path.ts'
 import type { Segments, SegmentEntry } from './segments.ts'
 
 /** What a large object consists of. */
@@ -71,7 +72,7 @@ export class Ownership {
   async layout(key: Key, headers: Headers): Promise<Layout | undefined> {
     if (!isLarge(headers)) return undefined
     if (!isStatic(headers)) {
-      return { kind: 'dynamic', prefix: decodeURIComponent(headers['x-object-manifest'] ?? '') }
+      return { kind: 'dynamic', prefix: decodePath(headers['x-object-manifest'] ?? '') }
     }
     const operation = 'GetManifest'
     const { client, owner } = this.#segments

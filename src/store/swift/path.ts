@@ -37,3 +37,12 @@ export function fromHeader(text: string): string {
   const decoded = bytes.toString('utf8')
   return Buffer.from(decoded, 'utf8').equals(bytes) ? decoded : text
 }
+
+/** The inverse of encodePath; what is not encoded properly stays as it is. */
+export function decodePath(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

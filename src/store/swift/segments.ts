@@ -171,9 +171,9 @@ function toEntries(value: unknown): SegmentEntry[] {
   return list
     .filter(item => typeof item['name'] === 'string')
     .map(item => ({
-      name: String(item['name']),
+      name: item['name'] as string,
       bytes: Number(item['bytes'] ?? 0),
-      etag: String(item['hash'] ?? ''),
+      etag: typeof item['hash'] === 'string' ? item['hash'] : '',
       modified: parseTime(item['last_modified']),
     }))
 }

@@ -302,12 +302,38 @@ export class Writer {
         old,
         from: head.key,
       })
-    if (layout?.kind !== 'dynamic')
-      throw trouble('unsupported', 'CopyObject', 'its manifest cannot be read', head.key)
+    if (layout?.kind !== 'dynamic') return this.#copyUnread(head, to, options, old)
     await this.#ownership.claim(layoutGroups(layout), to, head.key)
     const manifest = { ...given, 'x-object-manifest': headers['x-object-manifest'] ?? '' }
     await this.#send('CopyObject', to, options, { headers: manifest, body: new Uint8Array() })
     await this.#replaced(to, old, layout)
+    return { etag: head.etag, size: head.size }
+  }
+
+  /**
+   * A large object whose manifest cannot be read (RGW): the server copies it together with the metadata, which is
+   * then replaced; without the source's metadata RGW would make an empty object of it.
+   */
+  async #copyUnread(
+    head: ObjectHead,
+    to: Key,
+    options: CopyOptions,
+    old: Layout | undefined,
+  ): Promise<Stored> {
+    const operation = 'CopyObject'
+    const from = { 'x-copy-from': `/${encodeSegment(this.#container)}/${encodePath(head.key)}` }
+    await this.#send(operation, to, options, { headers: from, timeout: 600_000 })
+    if (options.meta !== undefined) {
+      const headers = postHeaders(options.meta, {})
+      await this.#client.request({
+        operation,
+        method: 'POST',
+        container: this.#container,
+        key: to,
+        headers,
+      })
+    }
+    await this.#replaced(to, old, { kind: 'unknown' })
     return { etag: head.etag, size: head.size }
   }
 
