@@ -1,10 +1,10 @@
 /**
  * One user a journal: a lock made of files, since Node has no flock.
  *
- * The lock is a row of files `lock.N`, of which the highest N counts. It says who holds the journal:
- * host, boot, process and when that process started; or nobody. To take it is to make `lock.N+1`, whole from its first moment
- * (a link of a finished file), which only one can; then to see that no higher one has come meanwhile, since
- * the others may be deleted by who holds a higher one. To leave is to empty it.
+ * The lock is a row of files `lock.N`, of which the highest N counts. It says who holds the journal: host, boot,
+ * process and when that process started; or nobody. To take it is to make `lock.N+1`, whole from its first
+ * moment (a link of a finished file), which only one can; then to see that no higher one has come meanwhile,
+ * since who holds a higher one deletes the others. To leave is to empty it.
  *
  * A holder is gone if this kernel has booted since, or no process with that number and that start time is
  * there. In another container, where its processes can't be seen, it is asked: each holder listens on a socket

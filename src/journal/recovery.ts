@@ -15,8 +15,8 @@ export interface Recovery {
   /** Staged files that no record names: never committed, or done with. To be removed. */
   readonly leftOver: readonly StageId[]
   /**
-   * Records whose staged file is gone though it was synced, which no kill and no power cut does: the bytes are lost. To be parked
-   * and reported; nothing must be sent for them.
+   * Records whose staged file is gone though it was synced, which no kill and no power cut does: the bytes are
+   * lost. To be parked and reported; nothing must be sent for them.
    */
   readonly missing: readonly KeyRecord[]
   /**

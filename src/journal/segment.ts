@@ -6,7 +6,7 @@
  *   head:  8 bytes `pailfs\x01\n`, the format in the 7th; then one frame with {"boot": the kernel's boot id}
  *   frame: u32 payload length, u32 crc32 of the payload, payload (JSON)   (little endian)
  *     {"p": [records put], "r": [keys removed]}   one commit, applied whole or not at all
- *     {"s": [segment, length]}                    all before this place, and the staged bytes it speaks of, are on the disk
+ *     {"s": [segment, length]}                    all before this place, staged bytes included, is on the disk
  * The first frame that is cut short or whose crc does not fit ends the log: frames are a prefix of the commits.
  * Replaying a commit that the database has already is harmless, since each frame says what is, not what changes.
  */

@@ -33,17 +33,18 @@ t.test('power cuts', { timeout: 110_000 }, async t => {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let synced = -1
+  const syncedNow = () => synced
   writer.stdout.on('data', (data: Buffer) => {
     const lines = data.toString().trim().split('\n')
     synced = Math.max(synced, ...lines.map(Number))
   })
   try {
-    while (synced < 50) await wait(20)
+    while (syncedNow() < 50) await wait(20)
     const cuts: { copy: string; promised: number }[] = []
     for (let cut = 0; cut < CUTS; cut++) {
       await wait(137 * (1 + cut))
       writer.kill('SIGSTOP')
-      const promised = synced
+      const promised = syncedNow()
       const copy = join(folder, `copy${cut}`)
       run('cp', '--sparse=always', image, copy)
       writer.kill('SIGCONT')
