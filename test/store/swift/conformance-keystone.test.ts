@@ -1,9 +1,13 @@
-/** The conformance suite over a real server: Swift with Keystone. */
+/** The conformance suite over a real Swift with Keystone, and every kind of its credentials. */
 import t from 'tap'
 import { sharedKeystoneSwift, whyMissing } from '../../support/servers.ts'
 import { conformance } from './access.ts'
+import { keystoneKinds } from './keystone.ts'
 
 const missing = await whyMissing('swift-keystone')
 t.setTimeout(240_000)
-if (missing === false) await conformance(t, 'Swift with Keystone', await sharedKeystoneSwift())
-else t.pass(missing, { skip: missing })
+if (missing === false) {
+  const server = await sharedKeystoneSwift()
+  await keystoneKinds(t, server)
+  await conformance(t, 'Swift with Keystone', server)
+} else t.pass(missing, { skip: missing })

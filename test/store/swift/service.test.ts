@@ -1,8 +1,8 @@
-/** An account's containers over a real Swift: list, access lists, usage and quotas, rate limits, signed addresses. */
+/** An account's containers over a real Swift: list, access lists, usage and quotas, signed addresses, credentials. */
 import t from 'tap'
 import { openSwiftService, openSwiftStore } from '../../../src/store/swift/open.ts'
 import { bytes, noMeta, pattern, rejects } from '../../conformance/support.ts'
-import { sharedSwift, startSwift, whyMissing } from '../../support/servers.ts'
+import { sharedSwift, whyMissing } from '../../support/servers.ts'
 import { configOf, environmentOf, freshName, openOptions, resolve } from './access.ts'
 
 const missing = await whyMissing('swift')
@@ -102,23 +102,4 @@ t.test('credentials of every kind', async t => {
   refused.close()
   const wrong = resolve({ ...environmentOf(server), ST_KEY: 'wrong' })
   await rejects(t, openSwiftStore(wrong, container, openOptions), 'denied', 'a wrong key')
-})
-
-t.test('a rate limit is throttling', async t => {
-  const slow = await startSwift({ ratelimit: 1, memcached: true })
-  t.teardown(() => slow.stop())
-  const account = await openSwiftService(configOf(slow), openOptions)
-  await account.createBucket('slow')
-  const limited = await account.open('slow')
-  const puts = Array.from({ length: 12 }, (_, i) =>
-    limited.put(`${i}`, bytes('x'), { meta: noMeta }),
-  )
-  const outcomes = await Promise.allSettled(puts)
-  const kinds = new Set(
-    outcomes.map(each =>
-      each.status === 'rejected' ? (each.reason as { kind: string }).kind : 'ok',
-    ),
-  )
-  t.ok(kinds.has('throttled'), [...kinds].join())
-  account.close()
 })

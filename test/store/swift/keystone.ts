@@ -1,0 +1,94 @@
+/** Every kind of Keystone v3 credentials against a real Keystone. */
+import type { Test } from 'tap'
+import { openSwiftService } from '../../../src/store/swift/open.ts'
+import { bytes, noMeta, rejects } from '../../conformance/support.ts'
+import type { Server } from '../../support/servers.ts'
+import { configOf, environmentOf, freshName, openOptions, resolve } from './access.ts'
+
+export async function keystoneKinds(t: Test, server: Server): Promise<void> {
+  const { keystone, authUrl, user } = server.swift
+  if (keystone === undefined) throw new Error('not a Keystone')
+  const environment = environmentOf(server)
+  const container = freshName('kinds')
+  const service = await openSwiftService(configOf(server), openOptions)
+  await service.createBucket(container)
+
+  await t.test('kinds of credentials', async t => {
+    const { OS_PROJECT_NAME: _, OS_PROJECT_DOMAIN_NAME: __, ...unscoped } = environment
+    const { id, secret } = keystone.applicationCredential
+    const token = await fetchToken(environment)
+    for (const [name, env] of Object.entries({
+      'project by id': { ...unscoped, OS_PROJECT_ID: keystone.projectId },
+      'domain by id': {
+        ...unscoped,
+        OS_PROJECT_NAME: keystone.project,
+        OS_USER_DOMAIN_ID: 'default',
+      },
+      'application credential': {
+        OS_AUTH_URL: authUrl,
+        OS_APPLICATION_CREDENTIAL_ID: id,
+        OS_APPLICATION_CREDENTIAL_SECRET: secret,
+      },
+      token: { OS_AUTH_URL: authUrl, OS_TOKEN: token, OS_PROJECT_ID: keystone.projectId },
+      'another interface': { ...environment, OS_INTERFACE: 'internal' },
+    })) {
+      const opened = await openSwiftService(resolve(env), openOptions)
+      t.ok(
+        (await opened.listBuckets()).some(bucket => bucket.name === container),
+        name,
+      )
+      opened.close()
+    }
+  })
+
+  await t.test('what is missing is said', async t => {
+    const attempt = (env: Record<string, string>): Promise<string> =>
+      openSwiftService(resolve({ ...environment, ...env }), openOptions).then(
+        () => 'opened',
+        (error: Error) => error.message,
+      )
+    t.match(
+      await attempt({ OS_REGION_NAME: 'Nowhere' }),
+      /region Nowhere: set OS_REGION_NAME to one of: RegionOne/,
+    )
+    t.match(await attempt({ OS_PASSWORD: 'wrong-one' }), /authentication at .*401/)
+    t.notMatch(await attempt({ OS_PASSWORD: 'wrong-one' }), /wrong-one/)
+    t.match(await attempt({ OS_PROJECT_NAME: 'none such' }), /401/)
+  })
+
+  await t.test('a reader may not write', async t => {
+    const reader = keystone.others['reader']
+    if (reader === undefined) return
+    const env = { ...environment, OS_USERNAME: 'reader', OS_PASSWORD: reader.key }
+    const opened = await openSwiftService(resolve(env), openOptions)
+    const store = await opened.open(container)
+    await rejects(
+      t,
+      store.put('x', bytes('x'), { meta: noMeta }),
+      'denied',
+      `${user} may, reader may not`,
+    )
+    opened.close()
+  })
+  await service.deleteBucket(container)
+  service.close()
+}
+
+/** As `openstack token issue` would. */
+async function fetchToken(env: Record<string, string>): Promise<string> {
+  const user = {
+    name: env['OS_USERNAME'],
+    password: env['OS_PASSWORD'],
+    domain: { name: env['OS_USER_DOMAIN_NAME'] },
+  }
+  const project = { name: env['OS_PROJECT_NAME'], domain: { name: env['OS_PROJECT_DOMAIN_NAME'] } }
+  const body = {
+    auth: { identity: { methods: ['password'], password: { user } }, scope: { project } },
+  }
+  const reply = await fetch(`${env['OS_AUTH_URL']}/auth/tokens`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return reply.headers.get('x-subject-token') ?? ''
+}
