@@ -68,7 +68,7 @@ build() {
   [ ! -d dist/test ] || while IFS= read -r file; do
     [ -e "${file%.js}.ts" ] || rm -f "dist/$file"
   done < <(cd dist && find test -name '*.test.js')
-  npx --no-install tsc
+  node_modules/.bin/tsc
 }
 
 # need_fuse: the kernel's device, the right to use it, the tools.
