@@ -1,52 +1,16 @@
 /** A mount's life as a user sees it: the command in a process of its own, over `MemoryFs`. */
 import { spawn } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { EXIT } from '../../src/cli/exit.ts'
-import { isMounted, noFuse, program, sh, temporary } from '../support/mounted.ts'
+import { setUpCommand, until } from '../support/command.ts'
+import { isMounted, noFuse } from '../support/mounted.ts'
 
 const skip = noFuse()
-const PAILFS = `${process.execPath} ${program('memory-pailfs.js')}`
-
-function setUp(t: Parameters<typeof temporary>[0]) {
-  const top = temporary(t)
-  for (const name of ['m', 'n', 'ctl', 'run', 'state']) mkdirSync(join(top, name))
-  const env = {
-    ...process.env,
-    XDG_STATE_HOME: join(top, 'state'),
-    XDG_RUNTIME_DIR: join(top, 'run'),
-    TEST_FOLDER: join(top, 'ctl'),
-    AWS_SECRET_ACCESS_KEY: 'hush-hush',
-  }
-  const run = (words: string) => sh(words.replaceAll('pailfs ', `${PAILFS} `), top, env)
-  const control = (name: string, text = '') => writeFileSync(join(top, 'ctl', name), text)
-  const folder = join(top, 'm')
-  t.teardown(() => run('pailfs umount m --force; true'))
-  return { top, env, run, control, folder }
-}
-
-/** Until it holds, or for ten seconds. */
-async function until(condition: () => boolean): Promise<boolean> {
-  for (let count = 0; count < 200 && !condition(); count += 1)
-    await new Promise(r => setTimeout(r, 50))
-  return condition()
-}
-
-function pidOf(out: string): number {
-  return (JSON.parse(out) as { pid: number }[])[0]?.pid ?? 0
-}
 
 t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
-  const { top, run, folder } = setUp(t)
+  const { top, run, folder } = setUpCommand(t)
   t.match(await run('pailfs mount s3://b/photos m --log-level=debug'), {
     code: 0,
     out: '',
@@ -95,7 +59,7 @@ t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
 })
 
 t.test('no mount, and why', { skip }, async t => {
-  const { top, run, control, folder } = setUp(t)
+  const { top, run, control, folder } = setUpCommand(t)
   control('denied')
   const denied = await run('pailfs mount s3://b m')
   t.match(denied, {
@@ -116,7 +80,7 @@ t.test('no mount, and why', { skip }, async t => {
 })
 
 t.test('umount waits, tells, gives up in time, and refuses a busy mount', { skip }, async t => {
-  const { top, run, control, folder } = setUp(t)
+  const { top, run, control, folder } = setUpCommand(t)
   await run('pailfs mount s3://b m')
   control('pending', '3')
   t.match(await run('pailfs umount m --timeout 2500ms'), {
@@ -146,68 +110,8 @@ t.test('umount waits, tells, gives up in time, and refuses a busy mount', { skip
   t.match(await run('pailfs umount m'), { code: 0 })
 })
 
-t.test('signals: SIGTERM drains and ends, a second one ends at once', { skip }, async t => {
-  const { top, env, control, folder, run } = setUp(t)
-  const start = async (...more: string[]) => {
-    const words = [program('memory-pailfs.js'), 'mount', '-f', 's3://b', folder, ...more]
-    const child = spawn(process.execPath, words, {
-      env,
-      cwd: top,
-      stdio: ['ignore', 'inherit', 'pipe'],
-    })
-    let log = ''
-    child.stderr.setEncoding('utf8').on('data', text => (log += String(text)))
-    const exit = new Promise<number | null>(resolve => child.on('close', resolve))
-    t.ok(await until(() => isMounted(folder) && /mounted/.test(log)))
-    return { child, exit, log: () => log }
-  }
-  const first = await start()
-  await run('echo x > m/f')
-  control('pending', '2')
-  first.child.kill('SIGTERM')
-  t.ok(await until(() => !isMounted(folder)), 'nothing new comes in')
-  t.match(await run('pailfs status'), { out: /draining/ })
-  rmSync(join(top, 'ctl/pending'))
-  t.equal(await first.exit, 0)
-  t.match(first.log(), /told to end.*ended .*left=0.*closed/s)
-
-  const second = await start()
-  control('pending', '2')
-  second.child.kill('SIGINT')
-  await until(() => !isMounted(folder))
-  second.child.kill('SIGINT')
-  t.equal(await second.exit, EXIT.pending)
-  t.match(second.log(), /changes that are not in the bucket.*left=2/s)
-
-  const third = await start('--drain-timeout=300ms')
-  third.child.kill('SIGTERM')
-  t.equal(await third.exit, EXIT.pending, 'the drain has its limit')
-})
-
-t.test('unmounted from outside', { skip }, async t => {
-  const { run, folder } = setUp(t)
-  await run('pailfs mount s3://b m')
-  const pid = pidOf((await run('pailfs status --json')).out)
-  t.match(await run('fusermount3 -u m'), { code: 0 })
-  t.ok(await until(() => !existsSync(`/proc/${pid}`)), 'the daemon ends')
-  t.match(await run('pailfs mount s3://b m && ls m'), { code: 0 })
-  t.ok(isMounted(folder))
-})
-
-t.test('killed: the dead mount is cleared by the next', { skip }, async t => {
-  const { run, folder } = setUp(t)
-  await run('pailfs mount s3://b m')
-  process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
-  t.ok(await until(() => { try { statSync(folder); return false } catch { return true } })) // prettier-ignore
-  t.match(await run('ls m'), { err: /not connected/ })
-  t.match(await run('pailfs mount s3://b m && ls m'), { code: 0, err: '' })
-  process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
-  t.match(await run('pailfs umount m'), { code: 0 }, 'umount clears one too')
-  t.notOk(isMounted(folder))
-})
-
 t.test('as mount(8) and fstab have it', { skip }, async t => {
-  const { run, folder } = setUp(t)
+  const { run, folder } = setUpCommand(t)
   t.match(await run('pailfs s3://b m -o rw,noexec,_netdev,metadata_ttl=5s'), { code: 0 })
   t.match(await run(`grep ' ${folder} ' /proc/self/mountinfo`), {
     out: /noexec.*fuse\.pailfs s3:\/\/b /,
