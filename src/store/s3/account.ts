@@ -66,7 +66,7 @@ export class Account {
       options: this.options,
       region,
       credentials,
-      handle: poolHandler(request => this.#poolOf(request)),
+      handle: poolHandler(request => this.#poolOf(request), this.options.timeout),
       clockOffset,
     })
   }

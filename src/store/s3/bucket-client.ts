@@ -70,6 +70,7 @@ export class BucketClient {
   #clarified = -Infinity
   #place: Promise<Place> | undefined
   #placed: Place | undefined
+  #lastPlace: Place | undefined
   #client: { readonly sdk: S3Client; readonly used: Used } | undefined
 
   constructor(account: Account, bucket: string) {
@@ -82,13 +83,21 @@ export class BucketClient {
     return this.#region
   }
 
+  /** Where the bucket was found last; undefined before the first `place`. */
+  get lastPlace(): Place | undefined {
+    return this.#lastPlace
+  }
+
   /** Where the bucket is, as far as known now. */
   async place(): Promise<Place> {
     if (this.#placed !== undefined) return this.#placed
     const place = (this.#place ??= this.account.locate(this.bucket, this.#region))
     try {
       const found = await place
-      if (this.#place === place) this.#placed = found
+      if (this.#place === place) {
+        this.#placed = found
+        this.#lastPlace = found
+      }
       return found
     } catch (error) {
       this.#place = undefined

@@ -3,7 +3,7 @@
  * status, and without one it is `failed`. Messages hold the server's code, never a header, a query or a signature.
  */
 import { StoreError, type StoreErrorKind } from '../../core/errors.ts'
-import type { Key } from '../../core/types.ts'
+import type { Key, ObjectMeta } from '../../core/types.ts'
 import { HttpError, type HttpHeaders } from '../http/types.ts'
 import { CODE_HINTS, CODE_KINDS, KIND_HINTS, statusKind } from './error-codes.ts'
 import { elementText } from './xml.ts'
@@ -103,6 +103,38 @@ export function failure(
     ...about(asked),
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+/** Swift's s3api fails with 500 on a metadata value over this. */
+const SAFE_VALUE = 256
+
+/**
+ * A write with metadata. A 500 is tried again elsewhere for ever; where it is the server's answer to a long value,
+ * seen twice in a row, it will never pass: `invalid`.
+ */
+export async function withLongMeta<T>(
+  asked: Asked,
+  meta: ObjectMeta | undefined,
+  run: () => Promise<T>,
+): Promise<T> {
+  const long = Object.values(meta?.user ?? {}).some(value => value.length > SAFE_VALUE)
+  if (!long) return run()
+  try {
+    return await run()
+  } catch (first) {
+    if (!isServerFault(first)) throw first
+  }
+  try {
+    return await run()
+  } catch (second) {
+    if (!isServerFault(second)) throw second
+    const text = `the server fails on this metadata: a value is over ${SAFE_VALUE} bytes`
+    throw failure('invalid', asked, text, 'Shorten the extended attributes of this file.')
+  }
+}
+
+function isServerFault(error: unknown): boolean {
+  return error instanceof StoreError && error.details.status === 500
 }
 
 const HTTP_KINDS: Readonly<Record<HttpError['failure'], StoreErrorKind>> = {

@@ -61,8 +61,7 @@ export class Hasher {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`./hash-worker.${extension}`, import.meta.url))
+    const worker = new Worker(new URL('./hash-worker.js', import.meta.url))
     worker.on('message', (result: HashResult) => {
       const pending = this.#pending.get(result.id)
       this.#pending.delete(result.id)

@@ -6,7 +6,7 @@ import type { Body, GetOptions, Limits, ObjectHead, Sink, Stored } from '../stor
 import type { BucketClient } from './bucket-client.ts'
 import type { ChecksumMode, Checksums } from './checksums.ts'
 import { failure, type Asked } from './errors.ts'
-import { headOf, metaFault, metaHeaders, parseTime, unquote } from './headers.ts'
+import { headOf, metaFault, metaHeaders, unquote } from './headers.ts'
 
 export interface PutRequest {
   readonly key: Key
@@ -120,11 +120,6 @@ export class Objects {
 
   async delete(key: Key, signal?: AbortSignal): Promise<void> {
     await this.#client.send({ operation: 'DeleteObject', method: 'DELETE', key, signal })
-  }
-
-  /** Modification time as a reply to PUT may tell it. */
-  static timeOf(headers: HttpHeaders): number {
-    return parseTime(headers['last-modified'])
   }
 }
 

@@ -31,7 +31,7 @@ import { Checksums } from './checksums.ts'
 import { Conditions } from './conditions.ts'
 import { Copier } from './copy.ts'
 import { Deletes } from './deletes.ts'
-import { failure } from './errors.ts'
+import { failure, withLongMeta } from './errors.ts'
 import { Extras } from './extras.ts'
 import { listQuery, parseListing } from './list.ts'
 import { Objects } from './objects.ts'
@@ -129,16 +129,21 @@ export class S3Store implements ObjectStore {
     this.#objects.checkKey('PutObject', key)
     this.#objects.checkMeta('PutObject', key, options.meta)
     const { meta, acl, signal } = options
-    return this.#conditions.put({ key, body, meta, acl, signal }, options)
+    const asked = { operation: 'PutObject', key }
+    return withLongMeta(asked, meta, () =>
+      this.#conditions.put({ key, body, meta, acl, signal }, options),
+    )
   }
 
   copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
-    return this.#copier.copy(from, to, options)
+    const asked = { operation: 'CopyObject', key: to }
+    return withLongMeta(asked, options.meta, () => this.#copier.copy(from, to, options))
   }
 
   async setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
     this.#objects.checkMeta('CopyObject', from.key, options.meta)
-    return this.#copier.setMeta(from, options)
+    const asked = { operation: 'CopyObject', key: from.key }
+    return withLongMeta(asked, options.meta, () => this.#copier.setMeta(from, options))
   }
 
   async delete(
@@ -168,7 +173,8 @@ export class S3Store implements ObjectStore {
   }
 
   createUpload(key: Key, options: PutOptions): Promise<Upload> {
-    return this.#uploads.create(key, options)
+    const asked = { operation: 'CreateMultipartUpload', key }
+    return withLongMeta(asked, options.meta, () => this.#uploads.create(key, options))
   }
 
   uploadPart(upload: Upload, number: number, body: Body, signal?: AbortSignal): Promise<Part> {
@@ -224,7 +230,7 @@ export class S3Store implements ObjectStore {
   }
 
   url(key: Key): string {
-    return this.#extras.url(this.#place, key)
+    return this.#extras.url(this.#client.lastPlace ?? this.#place, key)
   }
 
   signedUrl(key: Key, expires: Milliseconds): Promise<string> {

@@ -46,6 +46,8 @@ function identityOf({ accessKeyId, secretAccessKey, sessionToken }: Credentials)
 
 /** A client for one region and one set of credentials. */
 export function makeClient(setup: ClientSetup): S3Client {
+  // Its notice about coming Node versions is for developers, not for those who mount.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   const { options, region, clockOffset } = setup
   const pathStyle = options.pathStyle ?? options.endpoint !== undefined
   const config: S3ClientConfig = {
@@ -78,13 +80,17 @@ export function makeClient(setup: ClientSetup): S3Client {
 }
 
 /** A handler that sends through our pools. */
-export function poolHandler(poolFor: (request: SdkRequest) => HttpPool): Handle {
+export function poolHandler(
+  poolFor: (request: SdkRequest) => HttpPool,
+  timeout: Milliseconds | undefined,
+): Handle {
   return async (request, options) => {
     const { method, headers, body } = request
     const reply = await poolFor(request).request({
       method,
       path: pathOf(request),
       headers: withoutLength(headers),
+      ...(isSlow(request) ? { timeout: Math.max(timeout ?? 0, SLOW) } : {}),
       ...(body === undefined || body === null ? {} : { body: bytesOf(body) }),
       ...(options?.abortSignal === undefined ? {} : { signal: options.abortSignal }),
     })
@@ -92,6 +98,13 @@ export function poolHandler(poolFor: (request: SdkRequest) => HttpPool): Handle 
       response: { statusCode: reply.status, headers: { ...reply.headers }, body: reply.body },
     }
   }
+}
+
+/** Servers may be silent for minutes while they copy or put parts together. */
+const SLOW: Milliseconds = 600_000
+
+function isSlow({ method, headers }: SdkRequest): boolean {
+  return method === 'POST' || headers['x-amz-copy-source'] !== undefined
 }
 
 function pathOf(request: SdkRequest): string {

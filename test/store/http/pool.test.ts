@@ -285,5 +285,14 @@ t.test('TLS: own authority, and refusal of an unknown one', async t => {
     server.close()
   })
   for (let i = 0; i < 3; i++) t.ok(body.equals((await trusting.request(GET)).body))
+  const shared = new Uint8Array(new SharedArrayBuffer(body.length))
+  let used = 0
+  const sink: BodySink = {
+    begin: () => true,
+    next: () => shared.subarray(used, used + 70_000),
+    filled: count => void (used += count),
+  }
+  await trusting.request({ ...GET, sink })
+  t.ok(body.equals(shared), 'into shared memory')
   await t.rejects(strict.request(GET), failed('connect', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }))
 })

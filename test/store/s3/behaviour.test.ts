@@ -267,6 +267,18 @@ t.test('copies over the limit of the server go in parts', async t => {
   ])
 })
 
+t.test('a server that always fails on long metadata', async t => {
+  const { store, asked } = await scripted(t, ({ headers }) =>
+    String(headers['x-amz-meta-a']).length > 256
+      ? refusal(500, 'InternalError')
+      : { headers: { etag: `"${md5('x')}"` } },
+  )
+  const long = { user: { a: 'x'.repeat(300) } }
+  await t.rejects(store.put('k', bytes('x'), { meta: long }), kind('invalid'))
+  t.equal(asked.length, 2)
+  await store.put('k', bytes('x'), { meta: { user: { a: 'short' } } })
+})
+
 t.test('no server', async t => {
   const credentials = { accessKeyId: 'k', secretAccessKey: 's' }
   const store = await openS3Bucket(
