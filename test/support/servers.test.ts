@@ -1,7 +1,14 @@
 /** The servers that all other tests stand on: they start, are shared, hold a bucket, and go away. */
 import { access } from 'node:fs/promises'
 import t from 'tap'
-import { freshBucket, sharedRgw, sharedSwift, startSwift, whyMissing } from './servers.ts'
+import {
+  freshBucket,
+  sharedKeystoneSwift,
+  sharedRgw,
+  sharedSwift,
+  startSwift,
+  whyMissing,
+} from './servers.ts'
 
 /** Asks a server for a Swift v1 token, as a sign of life that needs no client library. */
 async function token(authUrl: string, user: string, key: string): Promise<string | null> {
@@ -40,3 +47,12 @@ t.test(
     t.match(bucket, /^test-[0-9a-f]{10}$/)
   },
 )
+
+const noKeystone = await whyMissing('swift-keystone')
+
+t.test('Swift with Keystone takes EC2 keys', { skip: noKeystone, timeout: 200_000 }, async t => {
+  const server = await sharedKeystoneSwift()
+  t.match(await freshBucket(server), /^test-/)
+  t.match(server.swift.authUrl, /\/v3$/)
+  t.ok(server.swift.keystone?.applicationCredential.id)
+})
