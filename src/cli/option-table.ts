@@ -10,8 +10,9 @@ type Kind = 'size' | 'duration' | 'mode' | 'count' | 'text' | 'flag'
 
 export interface OptionSpec {
   readonly name: string
-  /** What it sets. A flag named `no-…` sets it to false. */
+  /** What it sets. A flag named `no-…` sets it to false, unless `sets` says otherwise. */
   readonly key: keyof ConfigInput
+  readonly sets?: boolean
   readonly kind: Kind
   readonly group: string
   readonly describe: string
@@ -69,6 +70,35 @@ export const MOUNT_OPTIONS: readonly OptionSpec[] = [
     kind: 'text',
     group: STORE,
     describe: 'File of certificates to trust (PEM)',
+  },
+  {
+    name: 'no-verify-ssl',
+    key: 'insecure',
+    kind: 'flag',
+    sets: true,
+    group: STORE,
+    describe: 'Take any certificate: for tests only',
+  },
+  {
+    name: 'sse',
+    key: 'encryption',
+    kind: 'text',
+    group: STORE,
+    describe: 'Server-side encryption: AES256, aws:kms',
+  },
+  {
+    name: 'sse-kms-key-id',
+    key: 'encryptionKey',
+    kind: 'text',
+    group: STORE,
+    describe: 'Key for aws:kms',
+  },
+  {
+    name: 'request-payer',
+    key: 'requesterPays',
+    kind: 'flag',
+    group: STORE,
+    describe: 'Pay for requests to buckets that ask for it',
   },
   {
     name: 'os-cloud',

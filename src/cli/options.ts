@@ -80,7 +80,9 @@ function textOf(value: unknown): string | undefined {
 
 function parseOption(option: OptionSpec, text: string, label: string): unknown {
   try {
-    if (option.kind === 'flag') return parseFlag(text) !== option.name.startsWith('no-')
+    if (option.kind === 'flag') {
+      return parseFlag(text) === (option.sets ?? !option.name.startsWith('no-'))
+    }
     if (option.kind === 'text') return parseText(option, text)
     return PARSERS[option.kind](text)
   } catch (error) {

@@ -43,6 +43,12 @@ export interface StoreConfig {
   readonly signRequest: boolean
   /** A PEM file of certificates to trust. */
   readonly caBundle?: string
+  /** True: any certificate is taken. */
+  readonly insecure?: boolean
+  /** Server-side encryption of what is written, and its key's id. */
+  readonly encryption?: string
+  readonly encryptionKey?: string
+  readonly requesterPays?: boolean
   /** An entry of clouds.yaml (Swift). */
   readonly osCloud?: string
   readonly maxConnections: number
@@ -116,6 +122,10 @@ export interface ConfigInput {
   readonly pathStyle?: boolean | undefined
   readonly signRequest?: boolean | undefined
   readonly caBundle?: string | undefined
+  readonly insecure?: boolean | undefined
+  readonly encryption?: string | undefined
+  readonly encryptionKey?: string | undefined
+  readonly requesterPays?: boolean | undefined
   readonly osCloud?: string | undefined
   readonly maxConnections?: number | undefined
   readonly readTimeout?: Milliseconds | undefined
@@ -215,10 +225,12 @@ function storeConfig(input: ConfigInput, source: MountSource): StoreConfig {
       'Leave one of them out',
     )
   }
+  if (input.osCloud !== undefined && source.family !== 'swift') {
+    throw new ConfigError(`--os-cloud means nothing for ${source.text}`, 'It is for swift://')
+  }
   if (source.family !== 's3') {
-    for (const name of ['region', 'pathStyle', 'storageClass'] as const) {
+    for (const name of S3_ONLY) {
       if (input[name] === undefined) continue
-      if (name === 'region' && source.family === 'swift') continue
       throw new ConfigError(`${OPTION_NAME[name]} means nothing for ${source.text}`, 'Leave it out')
     }
   }
@@ -237,6 +249,10 @@ function storeConfig(input: ConfigInput, source: MountSource): StoreConfig {
       profile: input.profile,
       pathStyle: input.pathStyle,
       caBundle: input.caBundle,
+      insecure: input.insecure,
+      encryption: input.encryption,
+      encryptionKey: input.encryptionKey,
+      requesterPays: input.requesterPays,
       osCloud: input.osCloud,
       acl: input.acl,
       storageClass: input.storageClass,
@@ -245,10 +261,15 @@ function storeConfig(input: ConfigInput, source: MountSource): StoreConfig {
 }
 
 const OPTION_NAME = {
-  region: '--region',
+  profile: '--profile',
   pathStyle: '--path-style',
   storageClass: '--storage-class',
+  encryption: '--sse',
+  encryptionKey: '--sse-kms-key-id',
+  requesterPays: '--request-payer',
 } as const
+
+const S3_ONLY = Object.keys(OPTION_NAME) as (keyof typeof OPTION_NAME)[]
 
 function kernelConfig(input: ConfigInput, metadataTtl: Milliseconds): KernelConfig {
   return {

@@ -41,7 +41,7 @@ t.test('every option can be given in every place', async t => {
       duration: 7000,
       mode: 0o600,
       count: 9,
-      flag: !option.name.startsWith('no-'),
+      flag: option.sets ?? !option.name.startsWith('no-'),
       text,
     }[option.kind]
     const none = { line: {}, dashO: new Map<string, string>(), env: {} }

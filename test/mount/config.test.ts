@@ -70,6 +70,7 @@ t.test('what cannot be', async t => {
     { profile: 'p', signRequest: false },
     { source: 'swift://c', pathStyle: true },
     { source: 'swift://c', storageClass: 'x' },
+    { osCloud: 'x' },
   ]
   for (const part of bad)
     t.throws(
