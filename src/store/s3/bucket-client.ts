@@ -153,6 +153,10 @@ export class BucketClient {
     })
     if (reply.status >= 200 && reply.status < 300) return reply
     const text = Buffer.from(reply.body).toString()
+    if (reply.status === 412 && !isConditional(request)) {
+      // Swift's own answer to a request that is not signed for its s3api.
+      throw failure('invalid', request, 'this is no S3 endpoint, or none without a signature (412)')
+    }
     const refusal = refusalOf(request, reply.status, reply.headers, text)
     throw (await this.#clarify(request, reply.status, refusal)) ?? new Refused(refusal, used)
   }
@@ -226,7 +230,8 @@ export class BucketClient {
     tried: ReadonlySet<string>,
   ): Promise<string | undefined> {
     const { error, code, region, date } = refusal
-    const renewable = error.kind === 'expired' || RENEWABLE.has(code ?? '')
+    const { status = 0 } = error.details
+    const renewable = error.kind === 'expired' || status === 401 || RENEWABLE.has(code ?? '')
     if (renewable && !tried.has('credentials') && used.credentials !== undefined) {
       return (await this.account.credentials.renew(used.credentials)) ? 'credentials' : undefined
     }
@@ -236,7 +241,6 @@ export class BucketClient {
       this.#clockOffset = offset
       return 'clock'
     }
-    const status = error.details.status ?? 0
     const misplaced = status === 301 || status === 307 || status === 400 || status === 403
     if (!misplaced || tried.has('region')) return undefined
     if (region === undefined || !/^[\w-]{1,64}$/.test(region) || region === used.region)
@@ -249,6 +253,10 @@ export class BucketClient {
     }
     return 'region'
   }
+}
+
+function isConditional({ headers }: HotRequest): boolean {
+  return headers?.['if-match'] !== undefined || headers?.['if-none-match'] !== undefined
 }
 
 function asStoreError(asked: Asked, error: unknown): unknown {

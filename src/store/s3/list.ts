@@ -50,17 +50,17 @@ export function parseListing(xml: string, before: string | undefined): ListPage 
 }
 
 function parseEntry(entry: string, name: (text: string) => string): ListedObject {
-  const storageClass = elementText(entry, 'StorageClass')
+  const storageClass = inner(entry, 'StorageClass')
   return {
     key: name(inner(entry, 'Key')),
-    size: Number(elementText(entry, 'Size') ?? 0),
-    etag: unquote(elementText(entry, 'ETag')),
-    modified: parseTime(elementText(entry, 'LastModified')),
-    ...(storageClass === undefined || storageClass === '' ? {} : { storageClass }),
+    size: Number(inner(entry, 'Size')),
+    etag: unquote(unescapeXml(inner(entry, 'ETag'))),
+    modified: parseTime(inner(entry, 'LastModified')),
+    ...(storageClass === '' ? {} : { storageClass }),
   }
 }
 
-/** The raw text of an element: whether it is to be unescaped twice is the caller's knowledge. */
+/** The raw text of an element without attributes, '' where there is none. */
 function inner(xml: string, name: string): string {
   const from = xml.indexOf(`<${name}>`)
   const end = from < 0 ? -1 : xml.indexOf(`</${name}>`, from)

@@ -1,6 +1,8 @@
 /** What servers do differently, one behaviour a test, against a server that answers by script. */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { StoreErrorKind } from '../../../src/core/errors.ts'
@@ -265,6 +267,30 @@ t.test('copies over the limit of the server go in parts', async t => {
     'bytes=10485760-12582911',
     'bytes=5242880-10485759',
   ])
+})
+
+t.test('a body that breaks off: what was told is good, the rest never came', async t => {
+  const server = createServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\nETag: "v"\r\nContent-Length: 100000\r\n\r\n')
+      socket.write(Buffer.alloc(40_000, 'x'), () => socket.destroySoon())
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const credentials = { accessKeyId: 'k', secretAccessKey: 's' }
+  const store = await openS3Bucket('b', { endpoint, credentials }, { ...ports, env: {} })
+  t.teardown(() => {
+    store.close()
+    server.close()
+  })
+  const sink = new CheckedSink(3000)
+  await t.rejects(store.get('k', {}, sink), kind('unavailable'))
+  t.equal(sink.head?.size, 100_000)
+  t.equal(Buffer.from(sink.bytes).toString(), 'x'.repeat(40_000))
+  t.strictSame(sink.faults, [])
 })
 
 t.test('a server that always fails on long metadata', async t => {
