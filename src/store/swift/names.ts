@@ -52,12 +52,6 @@ export function isUploadId(id: string): boolean {
   return /^\.pailfs\/seg\/[^/]+\/[0-9a-z]+-[0-9a-z]+$/.test(id)
 }
 
-/** The time in an upload's id, in milliseconds since 1970. */
-export function uploadTime(id: string): number {
-  const time = Number.parseInt(/\/([0-9a-z]+)-[0-9a-z]+$/.exec(id)?.[1] ?? '', 36)
-  return Number.isNaN(time) ? 0 : time
-}
-
 export function markerOf(id: string): string {
   return UPLOADS + id.slice(SEGMENTS.length)
 }

@@ -11,7 +11,7 @@
  * Segments of others: deleted with their object only where their name says that they are its own, as the swift tool
  * (`KEY/slo/TIME/SIZE/SEGSIZE/`, `KEY/TIME/SIZE/SEGSIZE/`), rclone (`KEY/TIME/SIZE/`) and the S3 layer
  * (`KEY/UPLOAD/` in `CONTAINER+segments`) name them, and no reference says otherwise; those programs do the same.
- * All others are left alone.
+ * All others are left alone. In a container that keeps versions nothing that was in a manifest is ever deleted.
  */
 import type { Key } from '../../core/types.ts'
 import { eachParallel } from './bulk.ts'
@@ -31,7 +31,7 @@ import {
 import { trouble } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { decodePath } from './path.ts'
-import type { Segments, SegmentEntry } from './segments.ts'
+import type { Segments } from './segments.ts'
 
 /** What a large object consists of. */
 export type Layout =
@@ -147,11 +147,13 @@ export class Ownership {
   /** Takes back a claim, unless the object has segments of the group. */
   async unclaim(group: string, key: Key, now: Layout | undefined): Promise<void> {
     if (now !== undefined && (now.kind === 'unknown' || layoutGroups(now).has(group))) return
+    if (await this.#segments.isVersioned()) return
     await this.#segments.remove([refOf(group, key)])
   }
 
   /** Deletes what `old` had and neither `now` (the layout of `key` at present) nor any other object has. */
   async release(key: Key, old: Layout, now: Layout | undefined): Promise<void> {
+    if (await this.#segments.isVersioned()) return
     const paths = await this.#pathsOf(key, old)
     const kept = usesOf(now)
     await this.releasePaths(
@@ -194,17 +196,25 @@ export class Ownership {
     }
     const byPath = new Map(rest.entries.map(entry => [`${name}/${entry.name}`, entry]))
     const groups = byGroup(byPath.keys())
+    const alive = new Set(groups.keys())
     let segments = 0
     let bytes = 0
     for (const [group, members] of groups) {
       if (members.some(path => rest.now - (byPath.get(path)?.modified ?? 0) < minAge)) continue
       if (await this.#segments.exists(markerOf(group.slice(name.length + 1)))) continue
-      const free = await this.#unreferenced(group, members, undefined, undefined)
+      const free = await this.#unreferenced(
+        group,
+        members,
+        undefined,
+        undefined,
+        Math.min(YOUNG, minAge),
+      )
       await this.#segments.remove(free.map(path => path.slice(name.length + 1)))
+      if (free.length === members.length) alive.delete(group)
       segments += free.length
       bytes += free.reduce((sum, path) => sum + (byPath.get(path)?.bytes ?? 0), 0)
     }
-    await this.#sweepReferences(new Set(groups.keys()), minAge)
+    await this.#sweepReferences(alive, minAge)
     return { segments, bytes }
   }
 
@@ -231,8 +241,11 @@ export class Ownership {
     members: readonly string[],
     key: Key | undefined,
     now: Layout | undefined,
+    young = YOUNG,
   ): Promise<readonly string[]> {
     const { entries, now: time } = await this.#segments.list(refsOf(group))
+    // Segments that were in a manifest once may be in an old version's.
+    if (entries.length > 0 && (await this.#segments.isVersioned())) return []
     const own = key === undefined ? undefined : refOf(group, key)
     const ours = isOurGroup(group, this.#segments.name)
     let owned = ours || (key !== undefined && isNatural(group, key, this.#segments))
@@ -243,7 +256,7 @@ export class Ownership {
       if (reference === undefined) continue
       owned ||= reference.owned === true
       if (entry.name === own) continue
-      const layout = await this.#referring(reference, entry, time)
+      const layout = await this.#referring(reference, time - entry.modified < young)
       if (layout === 'keep') return []
       const uses = usesOf(layout)
       free = free.filter(path => !uses(path))
@@ -256,17 +269,13 @@ export class Ownership {
   }
 
   /** The layout of the object that a reference names; `keep` where it cannot be told yet. */
-  async #referring(
-    reference: Reference,
-    entry: SegmentEntry,
-    time: number,
-  ): Promise<'keep' | Layout | undefined> {
+  async #referring(reference: Reference, young: boolean): Promise<'keep' | Layout | undefined> {
     if (reference.upload !== undefined) {
       return (await this.#segments.exists(markerOf(reference.upload))) ? 'keep' : undefined
     }
     if (reference.key === undefined) return 'keep'
     const layout = await this.layoutNow(reference.key)
-    return layout === undefined && time - entry.modified < YOUNG ? 'keep' : layout
+    return layout === undefined && young ? 'keep' : layout
   }
 
   async #seen(group: string, name: string): Promise<void> {

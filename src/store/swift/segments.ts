@@ -35,6 +35,7 @@ export class Segments {
   readonly #clock: Pick<Clock, 'now'>
   #present: boolean | undefined
   #checked = 0
+  #versioned: { readonly is: boolean; readonly at: number } | undefined
   #creating: Promise<void> | undefined
 
   constructor(
@@ -65,6 +66,24 @@ export class Segments {
     this.#checked = this.#clock.now()
     this.#present = found.includes(true)
     return this.#present
+  }
+
+  /**
+   * Whether the container keeps old versions, or has: their manifests are out of sight and need their segments.
+   * Believed for `ABSENCE` ms.
+   */
+  async isVersioned(): Promise<boolean> {
+    const known = this.#versioned
+    if (known !== undefined && this.#clock.now() - known.at < ABSENCE) return known.is
+    const { headers } = await this.client.request({
+      operation: 'HeadContainer',
+      method: 'HEAD',
+      container: this.owner,
+    })
+    const marks = ['x-versions-enabled', 'x-versions-location', 'x-history-location']
+    const is = marks.some(name => headers[name] !== undefined)
+    this.#versioned = { is, at: this.#clock.now() }
+    return is
   }
 
   /** Creates the container if need be. */

@@ -42,18 +42,13 @@ export async function keystoneKinds(t: Test, server: Server): Promise<void> {
   })
 
   await t.test('what is missing is said', async t => {
-    const attempt = (env: Record<string, string>): Promise<string> =>
-      openSwiftService(resolve({ ...environment, ...env }), openOptions).then(
-        () => 'opened',
-        (error: Error) => error.message,
-      )
     t.match(
-      await attempt({ OS_REGION_NAME: 'Nowhere' }),
+      await attempt({ ...environment, OS_REGION_NAME: 'Nowhere' }),
       /region Nowhere: set OS_REGION_NAME to one of: RegionOne/,
     )
-    t.match(await attempt({ OS_PASSWORD: 'wrong-one' }), /authentication at .*401/)
-    t.notMatch(await attempt({ OS_PASSWORD: 'wrong-one' }), /wrong-one/)
-    t.match(await attempt({ OS_PROJECT_NAME: 'none such' }), /401/)
+    t.match(await attempt({ ...environment, OS_PASSWORD: 'wrong-one' }), /authentication at .*401/)
+    t.notMatch(await attempt({ ...environment, OS_PASSWORD: 'wrong-one' }), /wrong-one/)
+    t.match(await attempt({ ...environment, OS_PROJECT_NAME: 'none such' }), /401/)
   })
 
   await t.test('a reader may not write', async t => {
@@ -72,6 +67,14 @@ export async function keystoneKinds(t: Test, server: Server): Promise<void> {
   })
   await service.deleteBucket(container)
   service.close()
+}
+
+/** What is said on opening. */
+function attempt(env: Record<string, string>): Promise<string> {
+  return openSwiftService(resolve(env), openOptions).then(
+    () => 'opened',
+    (error: Error) => error.message,
+  )
 }
 
 /** As `openstack token issue` would. */

@@ -218,6 +218,32 @@ t.test('sweep finds what a crash left, and nothing else', async t => {
   await store.delete('live')
 })
 
+t.test('where versions are kept, so are their segments', async t => {
+  const versioned = freshName('versioned')
+  const access = await fetch(server.swift.authUrl, {
+    headers: { 'X-Auth-User': server.swift.user, 'X-Auth-Key': server.swift.key },
+  })
+  const made = await fetch(`${access.headers.get('x-storage-url') ?? ''}/${versioned}`, {
+    method: 'PUT',
+    headers: {
+      'X-Auth-Token': access.headers.get('x-auth-token') ?? '',
+      'X-Versions-Enabled': 'true',
+    },
+  })
+  t.equal(made.status, 201)
+  const own = await openSwiftStore(configOf(server), versioned, openOptions)
+  await upload('v', pieces, own)
+  const aborted = await own.createUpload('v', { meta: noMeta })
+  await own.uploadPart(aborted, 1, pattern(10))
+  await own.abortUpload(aborted, [])
+  await own.put('v', pattern(10), { meta: noMeta })
+  await own.delete('v')
+  await own.sweepSegments(0)
+  const kept = await service.open(`${versioned}_segments`)
+  t.equal((await kept.list({ prefix: '.pailfs/seg/' })).objects.length, 3)
+  own.close()
+})
+
 t.test('the swift tool and we read each other', { skip: !hasSwift }, async t => {
   await writeFile(join(folder, 'big'), whole)
   for (const [name, flags] of [
