@@ -201,12 +201,11 @@ t.test('what is sent to Keystone', async t => {
   }
 })
 
+function endpoint(region: string, kind: string): object {
+  return { region, interface: kind, url: `http://${region}/${kind}` }
+}
+
 t.test('the endpoint', async t => {
-  const endpoint = (region: string, kind: string) => ({
-    region,
-    interface: kind,
-    url: `http://${region}/${kind}`,
-  })
   const catalog = [
     { type: 'identity', endpoints: [endpoint('A', 'public')] },
     {
