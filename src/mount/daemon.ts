@@ -13,6 +13,8 @@ import type { Outcome } from './ready.ts'
 /** Threads for disk work in the daemon; Node's own default of 4 lets one slow disk call hold up the others. */
 const THREADS = '16'
 const READY_FD = 3
+/** While we wait, these end the start. */
+const STOPS = ['SIGINT', 'SIGTERM'] as const
 /** A log larger than this is put aside (one generation) when a mount starts. */
 const MAX_LOG = 10 * 1024 * 1024
 /** How much of the log is shown when the daemon ends without a word. */
@@ -58,9 +60,12 @@ function launch(start: DaemonStart, log: number): Promise<Outcome | undefined> {
     })
     const pipe = child.stdio[READY_FD] as NodeJS.ReadableStream
     let text = ''
+    const stop = () => child.kill('SIGTERM')
+    for (const signal of STOPS) process.on(signal, stop)
     pipe.setEncoding('utf8')
     pipe.on('data', part => (text += String(part)))
     pipe.on('end', () => {
+      for (const signal of STOPS) process.off(signal, stop)
       child.unref()
       resolve(text === '' ? undefined : (JSON.parse(text) as Outcome))
     })

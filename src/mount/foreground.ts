@@ -2,6 +2,7 @@
 import { NativeLink } from '../fuse/native/link.ts'
 import { realClock } from '../observe/clock.ts'
 import { createLog, openLogFile, writeTo } from '../observe/log.ts'
+import { rememberFailures } from '../observe/recent.ts'
 import type { Compose } from './compose.ts'
 import type { Config } from './config.ts'
 import { logFileOf } from './folders.ts'
@@ -27,6 +28,7 @@ export async function runForeground(
     clock: realClock,
     write: writeTo(file?.descriptor ?? STDERR),
   })
+  const recent = rememberFailures(log, realClock)
   process.on('uncaughtException', error => log.error('uncaught error', { cause: error }))
   process.on('unhandledRejection', error => log.error('unhandled rejection', { cause: error }))
   // The folder we were started in must stay free to be unmounted or removed.
@@ -34,10 +36,11 @@ export async function runForeground(
   try {
     return await runMount(config, {
       compose: compose ?? (await import('./compose.ts')).compose,
-      link: new NativeLink({ log, clock: realClock }),
-      log,
+      link: new NativeLink({ log: recent.log, clock: realClock }),
+      log: recent.log,
       clock: realClock,
       ready,
+      failures: path => recent.below(path),
       ...(file !== undefined || started ? { logFile: logFileOf(config) } : {}),
     })
   } catch (error) {

@@ -7,7 +7,7 @@
  */
 import { FsError } from '../core/errors.ts'
 import type { Clock, Log } from '../core/ports.ts'
-import type { MountStatus, WritebackStatus } from '../control/api.ts'
+import type { Finding, MountStatus, WritebackStatus } from '../control/api.ts'
 import { ControlServer } from '../control/server.ts'
 import type { Handlers } from '../control/server.ts'
 import { DEFAULT_DEADLINES } from '../fuse/link.ts'
@@ -30,6 +30,8 @@ export interface RunParts {
   /** Called once when the mount answers. */
   readonly ready: () => void
   readonly logFile?: string
+  /** Failed operations on a path and below it, as far as remembered. */
+  readonly failures?: (path: string) => readonly Finding[]
 }
 
 /** How a mount ended: `left` keys are not in the bucket (they are in the journal). */
@@ -75,7 +77,7 @@ class Mount {
     await checkMount(mountPoint, this.#config.kernel)
     this.#onSignals()
     const composed = await this.#compose()
-    await composed.probe()
+    await Promise.race([composed.probe(), this.#toldToEnd()])
     const mount = await link.mount(composed.fs, linkOptions(this.#config))
     mount.onUnmounted(() => this.#end.resolve('gone'))
     this.#counters.gauge('fuse.pending', () => mount.pending)
@@ -95,6 +97,12 @@ class Mount {
     log.info('ended', { mountPoint, left })
     this.#drained.resolve(left)
     return { left }
+  }
+
+  /** Rejects when a signal comes, so that a start that hangs can be ended. */
+  async #toldToEnd(): Promise<never> {
+    await this.#end.promise
+    throw new FsError('EINTR', 'told to end before the mount was made')
   }
 
   /** The parts below the kernel link, with the bucket's folder locked while they live. */
@@ -140,7 +148,10 @@ class Mount {
         await control.flush(path, signal)
         return null
       },
-      why: ({ path }) => control.why(path),
+      why: async ({ path }) => [
+        ...(await control.why(path)),
+        ...(this.#parts.failures?.(path) ?? []),
+      ],
       url: ({ path, expires }) => control.url(path, expires),
       unmount: async ({ flush }, signal) => {
         if (flush) await control.flush('/', signal)

@@ -30,6 +30,10 @@ t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
     code: 0,
     out: /\/f: denied: Access Denied.*\n {2}Ask the owner/,
   })
+  await run('ls m/fault-denied')
+  t.match(await run('pailfs why m'), {
+    out: /\/fault-denied: getattr: EACCES: denied: Access Denied .*requestId=REQ1/,
+  })
   const { pid, logFile } = (
     JSON.parse((await run('pailfs status --json m')).out) as { pid: number; logFile: string }[]
   )[0]!

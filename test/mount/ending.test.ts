@@ -1,6 +1,6 @@
 /** The ends of a mount: signals, an unmount from outside, a kill. */
 import { spawn } from 'node:child_process'
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { EXIT } from '../../src/cli/exit.ts'
@@ -45,6 +45,25 @@ t.test('signals: SIGTERM drains and ends, a second one ends at once', { skip }, 
   const third = await start('--drain-timeout=300ms')
   third.child.kill('SIGTERM')
   t.equal(await third.exit, EXIT.pending, 'the drain has its limit')
+})
+
+t.test('told to end while it starts', { skip }, async t => {
+  const { top, env, control, folder } = setUpCommand(t)
+  control('stuck')
+  for (const more of [['-f'], []]) {
+    const words = [program('memory-pailfs.js'), 'mount', ...more, 's3://b', folder]
+    const child = spawn(process.execPath, words, { env, cwd: top, stdio: 'ignore' })
+    const exit = new Promise<number | null>(resolve => child.on('close', resolve))
+    const lock = () =>
+      readdirSync(join(top, 'state/pailfs')).some(name =>
+        existsSync(join(top, 'state/pailfs', name, 'lock')),
+      )
+    t.ok(await until(() => existsSync(join(top, 'state/pailfs')) && lock()))
+    child.kill('SIGTERM')
+    t.equal(await exit, EXIT.failure)
+    t.notOk(isMounted(folder))
+    t.notOk(lock(), 'nothing is left behind')
+  }
 })
 
 t.test('unmounted from outside', { skip }, async t => {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { FsError, StoreError } from '../../src/core/errors.ts'
 import type { Compose, Composed } from '../../src/mount/compose.ts'
+import { withFaults } from './faulty-fs.ts'
 import { MemoryFs } from './memory-fs.ts'
 
 /**
@@ -23,7 +24,7 @@ export function memoryCompose(folder: string): Compose {
     return pending()
   }
   return async (config, parts): Promise<Composed> => ({
-    fs: new MemoryFs(config.owner),
+    fs: withFaults(new MemoryFs(config.owner)),
     control: {
       status: () => ({
         pending: pending(),
@@ -43,6 +44,7 @@ export function memoryCompose(folder: string): Compose {
       url: async path => `https://bucket.example${path}`,
     },
     probe: async () => {
+      if (existsSync(file('stuck'))) await new Promise(r => setTimeout(r, 60_000))
       if (existsSync(file('denied'))) {
         throw new StoreError('denied', 'Access Denied', {
           operation: 'ListObjectsV2',

@@ -1,0 +1,58 @@
+/**
+ * The last failures by path, for `pailfs why`: a log that also remembers what it was told as an error with a
+ * `path`. Bounded; the oldest path goes first.
+ */
+import type { Clock, Log, LogFields } from '../core/ports.ts'
+import type { Milliseconds } from '../core/types.ts'
+import { StoreError } from '../core/errors.ts'
+import { describeError } from './log.ts'
+
+const MAX_PATHS = 500
+
+export interface Failure {
+  readonly path: string
+  readonly at: Milliseconds
+  readonly text: string
+  readonly hint?: string
+}
+
+export interface Recent {
+  readonly log: Log
+  /** What failed last at this path, and below it. */
+  below(path: string): readonly Failure[]
+}
+
+export function rememberFailures(log: Log, clock: Clock): Recent {
+  const failures = new Map<string, Failure>()
+  const error = (event: string, fields: LogFields = {}) => {
+    log.error(event, fields)
+    const { path } = fields
+    if (typeof path !== 'string') return
+    failures.delete(path)
+    failures.set(path, failureOf(path, clock.now(), event, fields))
+    for (const oldest of failures.keys()) {
+      if (failures.size <= MAX_PATHS) break
+      failures.delete(oldest)
+    }
+  }
+  return {
+    log: {
+      debug: (event, fields) => log.debug(event, fields),
+      info: (event, fields) => log.info(event, fields),
+      warn: (event, fields) => log.warn(event, fields),
+      error,
+    },
+    below(path) {
+      const folder = path === '/' ? '/' : `${path}/`
+      return [...failures.values()].filter(({ path: at }) => at === path || at.startsWith(folder))
+    },
+  }
+}
+
+function failureOf(path: string, at: Milliseconds, event: string, fields: LogFields): Failure {
+  const { operation, errno, cause, reason } = fields
+  const why = cause === undefined ? reason : describeError(cause)
+  const words = [operation ?? event, errno, why].filter(word => typeof word === 'string')
+  const hint = cause instanceof StoreError ? cause.details.hint : undefined
+  return { path, at, text: words.join(': '), ...(hint === undefined ? {} : { hint }) }
+}
