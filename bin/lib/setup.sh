@@ -3,14 +3,14 @@
 # the caller is in the project's folder. Every function says what it does, and when it can't, what
 # the user can do, and then ends the script.
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$1" >&2; shift; [ $# = 0 ] || printf '  %s\n' "$@" >&2; exit 1; }
 
 # need_packages NAME...: installs those Debian packages that are missing.
 need_packages() {
   local missing=() name sudo=()
   command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
-    { PACKAGES_UNCHECKED=1; say "no apt-get here; needed are what Debian calls: $*"; return 0; }
+    { say "no apt-get here; needed is what Debian calls: $*"; return 0; }
   for name; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done

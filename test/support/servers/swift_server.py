@@ -103,7 +103,7 @@ def check_xattrs(folder):
     except OSError as error:
         raise procs.ServerFailed(
             'Swift needs user extended attributes, and %s has none (%s): choose a folder on ext4, xfs '
-            'or btrfs with TMPDIR' % (folder, error))
+            'or btrfs with TMPDIR (bin/demo: PAILFS_DEMO_DIR)' % (folder, error))
     finally:
         os.unlink(probe)
 
