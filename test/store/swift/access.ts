@@ -28,8 +28,8 @@ export function environmentOf({ swift }: Server): Record<string, string> {
     OS_USERNAME: swift.user,
     OS_PASSWORD: swift.key,
     OS_PROJECT_NAME: keystone.project,
-    OS_USER_DOMAIN_NAME: keystone.userDomain,
-    OS_PROJECT_DOMAIN_NAME: keystone.projectDomain,
+    OS_USER_DOMAIN_ID: keystone.userDomain,
+    OS_PROJECT_DOMAIN_ID: keystone.projectDomain,
     OS_REGION_NAME: keystone.region,
   }
 }

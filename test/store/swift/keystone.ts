@@ -14,15 +14,19 @@ export async function keystoneKinds(t: Test, server: Server): Promise<void> {
   await service.createBucket(container)
 
   await t.test('kinds of credentials', async t => {
-    const { OS_PROJECT_NAME: _, OS_PROJECT_DOMAIN_NAME: __, ...unscoped } = environment
+    const { OS_PROJECT_NAME: _, OS_PROJECT_DOMAIN_ID: __, ...unscoped } = environment
     const { id, secret } = keystone.applicationCredential
     const token = await fetchToken(environment)
     for (const [name, env] of Object.entries({
       'project by id': { ...unscoped, OS_PROJECT_ID: keystone.projectId },
-      'domain by id': {
-        ...unscoped,
+      "the project's domain is the user's": { ...unscoped, OS_PROJECT_NAME: keystone.project },
+      'domains by name': {
+        OS_AUTH_URL: authUrl,
+        OS_USERNAME: user,
+        OS_PASSWORD: server.swift.key,
+        OS_USER_DOMAIN_NAME: 'Default',
+        OS_PROJECT_DOMAIN_NAME: 'Default',
         OS_PROJECT_NAME: keystone.project,
-        OS_USER_DOMAIN_ID: 'default',
       },
       'application credential': {
         OS_AUTH_URL: authUrl,
@@ -82,9 +86,9 @@ async function fetchToken(env: Record<string, string>): Promise<string> {
   const user = {
     name: env['OS_USERNAME'],
     password: env['OS_PASSWORD'],
-    domain: { name: env['OS_USER_DOMAIN_NAME'] },
+    domain: { id: env['OS_USER_DOMAIN_ID'] },
   }
-  const project = { name: env['OS_PROJECT_NAME'], domain: { name: env['OS_PROJECT_DOMAIN_NAME'] } }
+  const project = { name: env['OS_PROJECT_NAME'], domain: { id: env['OS_PROJECT_DOMAIN_ID'] } }
   const body = {
     auth: { identity: { methods: ['password'], password: { user } }, scope: { project } },
   }
