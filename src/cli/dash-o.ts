@@ -2,7 +2,7 @@
  * `-o` as mount(8) and fstab(5) have it: `name[=value]`, separated by commas (`\,` for a comma in a value).
  * What only mount(8) itself understands is passed over.
  */
-import type { MountFlag } from '../fuse/link.ts'
+import type { MountFlag } from '../mount/config.ts'
 import { UsageError } from './errors.ts'
 import { MOUNT_OPTIONS } from './option-table.ts'
 import { findOption } from './options.ts'

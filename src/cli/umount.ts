@@ -1,5 +1,4 @@
 /** `pailfs umount DIR`: everything to the bucket first, then out of the kernel. */
-import { resolve } from 'node:path'
 import type { ControlClient } from '../control/client.ts'
 import type { MountRecord } from '../mount/records.ts'
 import { durationOf } from './command.ts'
@@ -43,7 +42,7 @@ export const umountCommand: Command = {
         `Its mount point is ${found.record.mountPoint}`,
       )
     }
-    if (args['force'] === true) return detach(found?.record.mountPoint ?? resolve(dir), io)
+    if (args['force'] === true) return detach(dir, io)
     if (!found) return unmountForeign(dir)
     return unmountOurs(found.record, limit, io)
   },
@@ -82,30 +81,20 @@ async function report(client: ControlClient, io: Io): Promise<void> {
   if (status && status.pending > 0) io.err(`pailfs: ${describePending(status)}\n`)
 }
 
-/** For what no daemon of this user answers for: a dead mount is cleared, another user's is asked of the kernel. */
 async function unmountForeign(dir: string): Promise<number> {
-  const { clearDeadMount, realMountPoint } = await import('../mount/checks.ts')
-  const { PAILFS_TYPE, mountAt } = await import('../fuse/mountinfo.ts')
-  const { unmountPoint } = await import('../fuse/unmount.ts')
-  const mountPoint = await realMountPoint(dir)
-  if (await clearDeadMount(mountPoint)) return EXIT.ok
-  const mounted = await mountAt(mountPoint)
-  if (mounted?.type !== PAILFS_TYPE) {
-    throw new CommandError(
-      EXIT.notMounted,
-      `${dir} is not a pailfs mount`,
-      'pailfs status shows your mounts',
-    )
-  }
-  await unmountPoint(mountPoint)
+  const { unmountWithoutDaemon } = await import('../mount/without-daemon.ts')
+  if (await unmountWithoutDaemon(dir)) return EXIT.ok
+  throw notOurs(dir)
+}
+
+async function detach(dir: string, io: Io): Promise<number> {
+  const { detachMount } = await import('../mount/without-daemon.ts')
+  if (!(await detachMount(dir))) throw notOurs(dir)
+  io.err('pailfs: detached; what was pending is sent in the background, or at the next mount\n')
   return EXIT.ok
 }
 
-async function detach(mountPoint: string, io: Io): Promise<number> {
-  const { unmountPoint } = await import('../fuse/unmount.ts')
-  await unmountPoint(mountPoint, true)
-  io.err(
-    'pailfs: detached; what was pending is sent in the background, or at the next mount of the bucket\n',
-  )
-  return EXIT.ok
+function notOurs(dir: string): CommandError {
+  const message = `${dir} is not a pailfs mount`
+  return new CommandError(EXIT.notMounted, message, 'pailfs status shows your mounts')
 }

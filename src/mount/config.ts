@@ -7,6 +7,8 @@ import type { LogLevel } from '../core/ports.ts'
 import type { LogFormat } from '../observe/log.ts'
 import type { MountFlag } from '../fuse/link.ts'
 
+export type { MountFlag } from '../fuse/link.ts'
+
 const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 
