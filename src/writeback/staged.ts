@@ -13,6 +13,8 @@ import type { PartUpload } from './part-upload.ts'
 export class Staged {
   readonly stage: Stage
   readonly lock = new Mutex()
+  /** Changes under way: what was read meanwhile is no version of the file. */
+  writing = 0
   /** Where a write stood last: parts before it are likely done. */
   front: Bytes = 0
   /** Its large upload under way, if one was begun. */
@@ -41,7 +43,12 @@ export class Staged {
   /** Call under the lock. */
   async write(from: Uint8Array, offset: Bytes): Promise<void> {
     const before = this.stage.size
-    await this.stage.write(from, offset)
+    this.writing += 1
+    try {
+      await this.stage.write(from, offset)
+    } finally {
+      this.writing -= 1
+    }
     // A gap between the old end and the write is new zeros.
     this.#touched(Math.min(before, offset), offset + from.byteLength)
     this.front = offset + from.byteLength
@@ -50,7 +57,12 @@ export class Staged {
   /** Call under the lock. */
   async truncate(size: Bytes): Promise<void> {
     const before = this.stage.size
-    await this.stage.truncate(size)
+    this.writing += 1
+    try {
+      await this.stage.truncate(size)
+    } finally {
+      this.writing -= 1
+    }
     this.#touched(Math.min(before, size), Math.max(before, size))
   }
 

@@ -399,40 +399,45 @@ export class WriteBack {
       ? { is: 'version', etag: stored.etag, size: stored.size }
       : { is: 'absent' }
     state.sending = false
-    const late = stored && outcome ? this.#leftToDo(state, rev, stored, outcome) : undefined
-    if (state.rev === rev && !late) return this.#settle(state, stored, rev)
+    const left = stored && outcome ? this.#leftToDo(state, rev, stored, outcome) : undefined
+    if (state.rev === rev && !left) return this.#settle(state, stored, rev)
     const before = state.desired
-    if (late) {
-      this.#retain(late)
-      state.desired = late
+    if (left && left !== before) {
+      this.#retain(left)
+      state.desired = left
       this.#states.set(state, before)
       this.#release(before)
     }
-    if (stored) this.#events?.advanced(state.key, stored)
     this.#o.journal.commit({ put: [recordOf(state)], remove: [] })
+    if (stored) this.#events?.advanced(state.key, stored)
     if (state.rev !== rev) resolveWaiters(state, rev)
-    if (late) this.#unblock(before)
+    if (left) this.#unblock(before)
     this.#schedule(state, state.due)
   }
 
-  /** Where only the metadata is still to be sent: the bytes that were just sent are the desired ones. */
+  /**
+   * What is still to be sent of a staged file after it was: nothing (undefined), its metadata alone (the bytes that
+   * were sent are the desired ones), or, where it was written to meanwhile, all of it again.
+   */
   #leftToDo(state: KeyState, rev: number, stored: Stored, outcome: Outcome): Desired | undefined {
     const { desired } = state
     if (desired.is === 'absent' || outcome.revision === undefined) return undefined
     if (desired.content.from !== 'stage') return undefined
     const staged = this.#o.staged.use(desired.content.stage)
-    const same = staged.stage.revision === outcome.revision
-    const source = { key: state.key, etag: stored.etag, size: stored.size }
-    // Bytes that only the version before had are gone from the bucket with it; the new one has the same.
-    if (!same && staged.stage.base) staged.stage.rebase(source)
-    this.#o.staged.release(desired.content.stage)
-    if (!same) {
-      if (!desired.content.base) return undefined
-      return { ...desired, content: { ...desired.content, base: source } }
+    try {
+      const source = { key: state.key, etag: stored.etag, size: stored.size }
+      if (staged.writing > 0 || staged.stage.revision !== outcome.revision) {
+        if (!staged.stage.base) return desired
+        // Bytes that only the version before had are gone from the bucket with it; the new one has the same.
+        staged.stage.rebase(source)
+        return { ...desired, content: { ...desired.content, base: source } }
+      }
+      const stale = outcome.meta && desired.meta && !sameMeta(outcome.meta, desired.meta)
+      if (state.rev === rev && !stale) return undefined
+      return { ...desired, content: { from: 'stored', source } }
+    } finally {
+      this.#o.staged.release(staged.id)
     }
-    const stale = outcome.meta && desired.meta && !sameMeta(outcome.meta, desired.meta)
-    if (state.rev === rev && !stale) return undefined
-    return { ...desired, content: { from: 'stored', source } }
   }
 
   #settle(state: KeyState, stored: Stored | undefined, rev: number | undefined): void {

@@ -1,0 +1,102 @@
+/** Modes, owners, times and kinds: from an object's metadata to the node, with as few HEADs as can be. */
+import { readAttributes } from '../core/metadata.ts'
+import { FsError, StoreError } from '../core/errors.ts'
+import type { ObjectHead } from '../store/store.ts'
+import type { ObjectMeta } from '../core/types.ts'
+import type { FsContext } from './context.ts'
+import { adoptVersion } from './listing.ts'
+import { isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
+import { detach } from './tree.ts'
+
+/** Children whose attributes were asked for before all the others' are fetched ahead. */
+const ENOUGH_ASKED = 2
+
+/** Sets the node's attributes from its metadata. */
+export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
+  const size = isDir(node) ? 0 : sizeOf(node)
+  const modified = isDir(node) ? (node.markerTag?.modified ?? ctx.clock.now()) : node.modified
+  const key = isDir(node) ? `${node.key.replace(/\/$/, '')}/` : node.key
+  const read = readAttributes({ meta, key, size, modified }, ctx.options.defaults)
+  node.meta = meta
+  node.perm = read.perm
+  node.uid = read.uid
+  node.gid = read.gid
+  node.mtime = read.mtime
+  node.ctime = read.mtime
+  if (!isDir(node)) node.kind = read.kind === 'symlink' ? 'symlink' : 'file'
+}
+
+/** What the bucket says of a clean file now. */
+export function applyHead(ctx: FsContext, node: FileNode, head: ObjectHead): void {
+  adoptVersion(ctx, node, head)
+  if (ctx.writeBack.get(node.key)) return
+  ctx.metaCache.set(head.key, head.etag, head.modified, head.meta)
+  if (!node.meta) applyMeta(ctx, node, head.meta)
+}
+
+/** Makes sure that the node's metadata is known, whatever the option says. Rejects ENOENT when the object is gone. */
+export async function loadMeta(ctx: FsContext, node: Node): Promise<ObjectMeta> {
+  if (node.meta) return node.meta
+  if (isDir(node)) await loadDirMeta(ctx, node)
+  else await loadFileMeta(ctx, node)
+  return node.meta ?? { user: {} }
+}
+
+/** Attributes for a stat: as `loadMeta`, but for nothing with `--attributes=listing`. */
+export async function loadAttributes(ctx: FsContext, node: Node): Promise<void> {
+  if (node.meta || ctx.options.attributes === 'listing') return
+  await loadMeta(ctx, node)
+}
+
+async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
+  const { content } = node
+  if (content.is !== 'stored') return
+  const { key, etag } = content.version
+  const cached = ctx.metaCache.get(key, etag, node.modified)
+  if (cached) return applyMeta(ctx, node, cached)
+  if (node.parent) askAhead(ctx, node.parent)
+  try {
+    const head = await ctx.heads.get(key)
+    if (node.meta || node.content !== content) return
+    if (key === node.key) applyHead(ctx, node, head)
+    else if (head.etag === etag) applyMeta(ctx, node, head.meta)
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
+    if (!ctx.writeBack.get(node.key)) detach(ctx, node)
+    throw new FsError('ENOENT', `${key} is gone from the bucket`, error)
+  }
+}
+
+async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
+  if (dir === ctx.root || !dir.key.endsWith('/') || dir.marker === 'absent') {
+    dir.meta = { user: {} }
+    return
+  }
+  const cached = dir.markerTag && ctx.metaCache.get(dir.key, dir.markerTag.etag, dir.markerTag.modified)
+  if (cached) return applyMeta(ctx, dir, cached)
+  try {
+    const head = await ctx.heads.get(dir.key)
+    if (dir.meta) return
+    dir.marker = 'present'
+    dir.markerTag = { etag: head.etag, modified: head.modified }
+    ctx.metaCache.set(dir.key, head.etag, head.modified, head.meta)
+    applyMeta(ctx, dir, head.meta)
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
+    if (dir.meta) return
+    dir.marker = 'absent'
+    dir.meta = { user: {} }
+  }
+}
+
+/** A program that read a directory and asks for attributes one by one will ask for all: HEADs run ahead of it. */
+function askAhead(ctx: FsContext, dir: DirNode): void {
+  if (dir.readAt === 0 || ++dir.asked !== ENOUGH_ASKED) return
+  const versions = []
+  for (const child of dir.children.values()) {
+    if (isDir(child) || child.meta || child.content.is !== 'stored') continue
+    const { key, etag } = child.content.version
+    versions.push({ key, etag, modified: child.modified })
+  }
+  ctx.heads.start(versions)
+}

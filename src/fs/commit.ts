@@ -1,0 +1,108 @@
+/** From a node to what the write-back shall make of its key. */
+import { contentTypeOf } from '../core/content-type.ts'
+import { forNewContent, writeAttributes } from '../core/metadata.ts'
+import { FsError } from '../core/errors.ts'
+import type { Content, Desired, StoredState } from '../core/state.ts'
+import type { ObjectMeta } from '../core/types.ts'
+import { metaFits } from '../core/user-xattrs.ts'
+import type { Change } from '../writeback/writeback.ts'
+import type { FsContext } from './context.ts'
+import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
+
+export const ABSENT: Desired = { is: 'absent' }
+
+/** The record of the node as it is now. */
+export function desiredOf(node: Node): Desired {
+  if (isDir(node)) {
+    return {
+      is: 'present',
+      content: { from: 'inline', base64: '' },
+      meta: node.meta ?? { user: {} },
+    }
+  }
+  const content = contentOf(node)
+  const keep = content.from === 'stored' && !node.metaDirty
+  return keep
+    ? { is: 'present', content }
+    : { is: 'present', content, meta: node.meta ?? { user: {} } }
+}
+
+function contentOf(node: FileNode): Content {
+  const { content } = node
+  if (content.is === 'stored') return { from: 'stored', source: content.version }
+  if (content.is === 'inline') {
+    return { from: 'inline', base64: btoa(String.fromCharCode(...content.bytes)) }
+  }
+  const { id, stage } = content.staged
+  return stage.base
+    ? { from: 'stage', stage: id, base: stage.base }
+    : { from: 'stage', stage: id }
+}
+
+/** What the bucket holds under the node's key, for a node without a record. */
+export function storedOf(node: Node): StoredState {
+  if (isDir(node)) {
+    if (node.marker === 'present' && node.markerTag) {
+      return { is: 'version', etag: node.markerTag.etag, size: 0 }
+    }
+    return { is: node.marker === 'absent' ? 'absent' : 'unknown' }
+  }
+  if (node.content.is === 'stored' && node.content.version.key === node.key) {
+    const { etag, size } = node.content.version
+    return { is: 'version', etag, size }
+  }
+  return { is: 'unknown' }
+}
+
+/** The change that makes the bucket hold the node as it is. */
+export function changeOf(node: Node, stored: StoredState = storedOf(node)): Change {
+  const open = !isDir(node) && node.writers > 0
+  return { key: node.key, desired: desiredOf(node), stored, open }
+}
+
+/** Commits, and notes which nodes have records now. Throws FsError; nothing has changed then. */
+export function commit(ctx: FsContext, changes: readonly Change[], present: readonly Node[]): void {
+  ctx.writeBack.change(changes)
+  for (const node of present) {
+    if (ctx.writeBack.get(node.key)) ctx.unsettled.set(node.key, node)
+  }
+}
+
+/** Puts the node's mode, owner and times into its metadata. The metadata must be loaded. */
+export function stampMeta(ctx: FsContext, node: Node): void {
+  const { defaults } = ctx.options
+  const { kind, perm, uid, gid, mtime } = node
+  const before = node.meta ?? freshMeta(ctx, node)
+  const user = writeAttributes({ kind, perm, uid, gid, mtime }, defaults, before.user)
+  node.meta = { ...before, user }
+  node.metaDirty = true
+}
+
+/** The metadata of what has none yet: the content type that its name tells. */
+export function freshMeta(ctx: FsContext, node: Node): ObjectMeta {
+  const contentType = isDir(node) ? ctx.options.directoryType : contentTypeOf(node.name)
+  return contentType === undefined ? { user: {} } : { contentType, user: {} }
+}
+
+/** New bytes: fields that speak of the old ones go. */
+export function metaForNewContent(node: FileNode): void {
+  if (node.meta) node.meta = { ...node.meta, user: forNewContent(node.meta.user) }
+}
+
+/** Throws ENOSPC when the metadata is more than the server keeps. */
+export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
+  if (metaFits(meta.user, ctx.store.limits)) return
+  throw new FsError('ENOSPC', `user metadata over the server's limit of ${ctx.store.limits.maxMeta} bytes`)
+}
+
+/**
+ * The change that keeps an emptied directory in the bucket: without a marker it would vanish with its last file.
+ * `without` is the child that is about to go.
+ */
+export function keepEmptied(ctx: FsContext, dir: DirNode, without: Node): readonly Change[] {
+  if (dir === ctx.root || dir.key === '' || !dir.complete || dir.marker !== 'absent') return []
+  if (!dir.key.endsWith('/') || ctx.writeBack.get(dir.key)?.desired.is === 'present') return []
+  for (const child of dir.children.values()) if (child !== without) return []
+  if (!dir.meta) dir.meta = freshMeta(ctx, dir)
+  return [changeOf(dir, { is: 'absent' })]
+}

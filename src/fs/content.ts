@@ -1,0 +1,181 @@
+/** A file's bytes: reading them from wherever they are, and changing them in a staged file. */
+import { FsError, StoreError } from '../core/errors.ts'
+import type { Bytes, ObjectVersion } from '../core/types.ts'
+import { advance } from '../core/window.ts'
+import { readStaged } from '../writeback/staged-read.ts'
+import type { Staged } from '../writeback/staged.ts'
+import { loadMeta } from './attributes.ts'
+import { changeOf, commit, metaForNewContent, stampMeta, storedOf } from './commit.ts'
+import type { FsContext } from './context.ts'
+import { nowNs } from './context.ts'
+import { sizeOf, type FileNode } from './node.ts'
+import type { FileHandle } from './open.ts'
+
+/** Objects above this are no file that a JavaScript number can address exactly. */
+const LARGEST: Bytes = 2 ** 53 - 1
+
+/** Fills `into`; short only at the end of the file. */
+export async function read(
+  ctx: FsContext,
+  handle: FileHandle,
+  into: Uint8Array,
+  offset: Bytes,
+): Promise<Bytes> {
+  const { node } = handle
+  const { content } = node
+  if (content.is === 'stored') {
+    return readStored(ctx, handle, into, offset)
+  }
+  if (content.is === 'inline') {
+    const bytes = content.bytes.subarray(offset, offset + into.byteLength)
+    into.set(bytes)
+    return bytes.byteLength
+  }
+  return withStaged(ctx, content.staged, staged =>
+    readStaged(staged.stage, ctx.reader, offset, into),
+  )
+}
+
+async function readStored(
+  ctx: FsContext,
+  handle: FileHandle,
+  into: Uint8Array,
+  offset: Bytes,
+): Promise<Bytes> {
+  const version = versionFor(handle)
+  if (offset >= version.size) return 0
+  const limits = ctx.options.readAhead
+  const { window, ahead } = advance(handle.window, offset, into.byteLength, version.size, limits)
+  handle.window = window
+  try {
+    return await ctx.reader.read(version, offset, into, ahead)
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'changed') handle.node.seenAt = 0
+    throw error
+  }
+}
+
+/** The node's version, or the handle's own where somebody else replaced the object since. */
+function versionFor({ node, version, generation }: FileHandle): ObjectVersion {
+  if (node.content.is === 'stored' && (generation === node.generation || !version)) {
+    return node.content.version
+  }
+  if (version) return version
+  throw new FsError('ESTALE', `${node.name} was replaced`)
+}
+
+/** Keeps the staged file from being removed while `work` uses it. */
+async function withStaged<T>(
+  ctx: FsContext,
+  staged: Staged,
+  work: (staged: Staged) => Promise<T>,
+): Promise<T> {
+  ctx.staged.use(staged.id)
+  try {
+    return await work(staged)
+  } finally {
+    ctx.staged.release(staged.id)
+  }
+}
+
+/** Writes all of `from`; an append goes to the end whatever `offset` says. */
+export async function write(
+  ctx: FsContext,
+  handle: FileHandle,
+  from: Uint8Array,
+  offset: Bytes,
+): Promise<void> {
+  const { node, flags } = handle
+  await change(ctx, node, async staged => {
+    const at = flags.append ? staged.stage.size : offset
+    if (at + from.byteLength > LARGEST) throw new FsError('EFBIG', `${node.name} is too large`)
+    await staged.write(from, at)
+  })
+  if (node.content.is === 'staged' && node.parent) {
+    ctx.writeBack.progress(node.key, node.content.staged)
+  }
+}
+
+export async function truncate(ctx: FsContext, node: FileNode, size: Bytes): Promise<void> {
+  if (size > LARGEST) throw new FsError('EFBIG', `${node.name} is too large`)
+  if (size === 0 && node.content.is !== 'staged') return empty(ctx, node)
+  if (size === sizeOf(node) && node.content.is === 'staged') return
+  await change(ctx, node, staged => staged.truncate(size))
+  if (node.parent && node.writers === 0) ctx.writeBack.rest(node.key)
+}
+
+/** Nothing of the old bytes is needed: a staged file without a base. */
+async function empty(ctx: FsContext, node: FileNode): Promise<void> {
+  await loadMeta(ctx, node)
+  if (node.content.is === 'staged') return truncate(ctx, node, 0)
+  const staged = ctx.staged.create()
+  try {
+    replaceContent(ctx, node, staged)
+  } catch (error) {
+    ctx.staged.release(staged.id)
+    throw error
+  }
+  written(ctx, node)
+  if (node.parent && node.writers === 0) ctx.writeBack.rest(node.key)
+}
+
+/** Runs a change of the staged bytes under its lock, making the file staged first. */
+async function change(
+  ctx: FsContext,
+  node: FileNode,
+  work: (staged: Staged) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    const staged = await stagedOf(ctx, node)
+    const done = await withStaged(ctx, staged, () =>
+      staged.lock.run(async () => {
+        // While waiting for the lock it may have been sent, and the file be clean again.
+        if (node.content.is !== 'staged' || node.content.staged !== staged) return false
+        await work(staged)
+        return true
+      }),
+    )
+    if (!done) continue
+    written(ctx, node)
+    return
+  }
+}
+
+function written(ctx: FsContext, node: FileNode): void {
+  node.mtime = nowNs(ctx)
+  node.ctime = node.mtime
+  node.timesDirty = true
+}
+
+/** The file's staged bytes; a clean file gets a sparse staged file over its version, in the journal at once. */
+async function stagedOf(ctx: FsContext, node: FileNode): Promise<Staged> {
+  await loadMeta(ctx, node)
+  const { content } = node
+  if (content.is === 'staged') return content.staged
+  const base = content.is === 'stored' && content.version.size > 0 ? content.version : undefined
+  const staged = ctx.staged.create(base)
+  try {
+    replaceContent(ctx, node, staged)
+  } catch (error) {
+    ctx.staged.release(staged.id)
+    throw error
+  }
+  return staged
+}
+
+function replaceContent(ctx: FsContext, node: FileNode, staged: Staged): void {
+  const { content, meta, metaDirty } = node
+  const stored = storedOf(node)
+  node.content = { is: 'staged', staged }
+  metaForNewContent(node)
+  stampMeta(ctx, node)
+  if (!node.parent) return
+  try {
+    commit(ctx, [changeOf(node, stored)], [node])
+  } catch (error) {
+    node.content = content
+    node.meta = meta
+    node.metaDirty = metaDirty
+    throw error
+  }
+}

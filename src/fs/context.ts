@@ -1,0 +1,74 @@
+/** What all modules of the file system share: its parts, its options, and the tables of nodes. */
+import type { HeadAhead } from '../cache/head-ahead.ts'
+import type { MetaCache } from '../cache/meta.ts'
+import type { ObjectReader } from '../cache/reader.ts'
+import { FsError } from '../core/errors.ts'
+import type { AttributeDefaults } from '../core/posix.ts'
+import type { Clock, Log } from '../core/ports.ts'
+import type { WindowLimits } from '../core/window.ts'
+import type { Ino, Key, Milliseconds, Nanoseconds } from '../core/types.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { ObjectStore } from '../store/store.ts'
+import type { StagedFiles } from '../writeback/staged.ts'
+import type { WriteBack } from '../writeback/writeback.ts'
+import { isDir, type DirNode, type Node } from './node.ts'
+import type { Recent } from './recent.ts'
+
+export interface FsOptions {
+  readonly defaults: AttributeDefaults
+  readonly metadataTtl: Milliseconds
+  /** `listing`: no HEADs for modes and times. */
+  readonly attributes: 'all' | 'listing'
+  readonly fsync: 'bucket' | 'journal'
+  /** Whether close waits for the bucket. */
+  readonly closeWaits: boolean
+  readonly readAhead: WindowLimits
+  /** A directory marker's content type: `application/x-directory`, on Swift `application/directory`. */
+  readonly directoryType: string
+  /** For the names of files kept beside a newer remote version. */
+  readonly host: string
+}
+
+/** What the file system is made of. */
+export interface FsParts {
+  /** One that retries by itself. */
+  readonly store: ObjectStore
+  readonly reader: ObjectReader
+  readonly heads: HeadAhead
+  readonly metaCache: MetaCache
+  readonly journal: Journal
+  readonly staged: StagedFiles
+  readonly writeBack: WriteBack
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface FsContext extends FsParts {
+  readonly options: FsOptions
+  readonly root: DirNode
+  readonly inodes: Map<Ino, Node>
+  /** The node of each key with a record that says present. */
+  readonly unsettled: Map<Key, Node>
+  readonly recent: Recent
+  /** Names of files kept beside a newer version since the mount began. */
+  readonly conflicts: string[]
+  nextIno(): Ino
+}
+
+/** The clock's time as a file's times have it. */
+export function nowNs(ctx: FsContext): Nanoseconds {
+  return BigInt(Math.trunc(ctx.clock.now() * 1000)) * 1000n
+}
+
+/** Throws ESTALE for a number that was forgotten. */
+export function nodeOf(ctx: FsContext, ino: Ino): Node {
+  const node = ctx.inodes.get(ino)
+  if (!node) throw new FsError('ESTALE', `inode ${ino} is gone`)
+  return node
+}
+
+export function dirOf(ctx: FsContext, ino: Ino): DirNode {
+  const node = nodeOf(ctx, ino)
+  if (!isDir(node)) throw new FsError('ENOTDIR', `${node.name} is not a directory`)
+  return node
+}

@@ -1,0 +1,149 @@
+/** The control plane, `pail.NAME`: what is known of an object and can be set on it, as text. */
+import { FsError } from '../core/errors.ts'
+import type { CannedAcl, ObjectMeta } from '../core/types.ts'
+import { loadMeta } from './attributes.ts'
+import type { FsContext } from './context.ts'
+import { isDir, type FileNode, type Node } from './node.ts'
+import { update } from './setattr.ts'
+
+/** How long `pail.signed-url` is good for, ms. */
+const SIGNED_FOR = 3_600_000
+
+type HeaderName = Exclude<keyof ObjectMeta, 'user'>
+
+/** Headers that are kept with the object: readable and settable. */
+const HEADERS: Readonly<Record<string, HeaderName>> = {
+  'content-type': 'contentType',
+  'cache-control': 'cacheControl',
+  'content-disposition': 'contentDisposition',
+  'content-encoding': 'contentEncoding',
+  'content-language': 'contentLanguage',
+  'storage-class': 'storageClass',
+}
+
+const CANNED: readonly string[] = ['private', 'public-read', 'public-read-write', 'authenticated-read']
+
+type Reader = (ctx: FsContext, node: Node) => Promise<string> | string
+
+const READERS: Readonly<Record<string, Reader>> = {
+  etag: (_ctx, node) => storedFile(node).etag,
+  'version-id': async (ctx, node) => {
+    const head = await ctx.store.head(storedFile(node).key)
+    if (head.versionId === undefined) throw none('version-id')
+    return head.versionId
+  },
+  url: (ctx, node) => ctx.store.url(objectKey(node)),
+  'signed-url': (ctx, node) => ctx.store.signedUrl(objectKey(node), SIGNED_FOR),
+  acl: async (ctx, node) => {
+    const grants = await ctx.store.getAcl(await sentKey(ctx, node))
+    return grants.map(({ grantee, permission }) => `${grantee} ${permission}`).join('\n')
+  },
+  tags: async (ctx, node) => {
+    const tags = await ctx.store.getTags(await sentKey(ctx, node))
+    return new URLSearchParams(tags).toString()
+  },
+  state: (ctx, node) => {
+    const state = ctx.writeBack.get(node.key)
+    if (!state) return 'stored'
+    if (state.parked) return 'failed'
+    return state.busy ? 'sending' : 'waiting'
+  },
+  error: (ctx, node) => {
+    const state = ctx.writeBack.get(node.key)
+    const text = state?.parked?.message ?? state?.lastError?.message
+    if (text === undefined) throw none('error')
+    return text
+  },
+}
+
+/** Rejects ENODATA for what is not there. */
+export async function readControl(ctx: FsContext, node: Node, name: string): Promise<string> {
+  const reader = READERS[name]
+  if (reader) return reader(ctx, node)
+  const header = HEADERS[name]
+  if (!header) throw none(name)
+  const value = (await loadMeta(ctx, node))[header]
+  if (value !== undefined) return value
+  if (name === 'storage-class' && !isDir(node)) return 'STANDARD'
+  throw none(name)
+}
+
+/** Rejects EINVAL for a value that cannot be, EPERM for what can only be read. */
+export async function writeControl(
+  ctx: FsContext,
+  node: Node,
+  name: string,
+  value: string,
+): Promise<void> {
+  const header = HEADERS[name]
+  if (header) return setHeader(ctx, node, header, value)
+  if (name === 'acl') {
+    if (!CANNED.includes(value)) {
+      throw new FsError('EINVAL', `pail.acl takes one of ${CANNED.join(', ')}`)
+    }
+    return ctx.store.setAcl(await sentKey(ctx, node), value as CannedAcl)
+  }
+  if (name === 'tags') {
+    return ctx.store.setTags(
+      await sentKey(ctx, node),
+      Object.fromEntries(new URLSearchParams(value.replaceAll('\n', '&'))),
+    )
+  }
+  if (READERS[name]) throw new FsError('EPERM', `pail.${name} can only be read`)
+  throw new FsError('EOPNOTSUPP', `there is no pail.${name}`)
+}
+
+export async function removeControl(ctx: FsContext, node: Node, name: string): Promise<void> {
+  const header = HEADERS[name]
+  if (name === 'tags') return ctx.store.setTags(await sentKey(ctx, node), {})
+  if (!header) throw new FsError('EPERM', `pail.${name} cannot be removed`)
+  const meta = await loadMeta(ctx, node)
+  if (meta[header] === undefined) throw none(name)
+  await update(ctx, node, () => {
+    const { [header]: _, ...rest } = node.meta ?? meta
+    node.meta = rest as ObjectMeta
+    node.metaDirty = true
+  })
+}
+
+async function setHeader(
+  ctx: FsContext,
+  node: Node,
+  header: HeaderName,
+  value: string,
+): Promise<void> {
+  if (!/^[\x20-\x7e]+$/.test(value)) {
+    throw new FsError('EINVAL', 'a header takes printable ASCII only')
+  }
+  const meta = await loadMeta(ctx, node)
+  await update(ctx, node, () => {
+    node.meta = { ...(node.meta ?? meta), [header]: value }
+    node.metaDirty = true
+  })
+}
+
+function storedFile(node: Node): { key: string; etag: string } {
+  if (isDir(node)) {
+    if (node.markerTag) return { key: node.key, etag: node.markerTag.etag }
+    throw none('etag')
+  }
+  const { content } = node as FileNode
+  if (content.is === 'stored') return content.version
+  throw new FsError('ENODATA', `${node.name} is not in the bucket yet`)
+}
+
+function objectKey(node: Node): string {
+  if (node.key === '') throw new FsError('EOPNOTSUPP', 'the mount point has no object')
+  return node.key
+}
+
+/** The key, once the bucket has it as it is here. */
+async function sentKey(ctx: FsContext, node: Node): Promise<string> {
+  const key = objectKey(node)
+  await ctx.writeBack.flush([key])
+  return key
+}
+
+function none(name: string): FsError {
+  return new FsError('ENODATA', `no pail.${name}`)
+}

@@ -1,0 +1,72 @@
+/** What the write-back reports: nodes become clean, and two writers of one key are kept apart. */
+import { StoreError } from '../core/errors.ts'
+import type { Key, ObjectMeta } from '../core/types.ts'
+import type { ObjectHead, Stored } from '../store/store.ts'
+import type { WriteBackEvents } from '../writeback/writeback.ts'
+import type { FsContext } from './context.ts'
+import { resolveConflict } from './conflict.ts'
+import { isDir, type FileNode } from './node.ts'
+
+export function eventsOf(ctx: FsContext): WriteBackEvents {
+  return {
+    settled: (key, stored, meta) => settled(ctx, key, stored, meta),
+    advanced: key => advanced(ctx, key),
+    conflict: (key, error) => resolveConflict(ctx, key, error),
+  }
+}
+
+function settled(
+  ctx: FsContext,
+  key: Key,
+  stored: Stored | undefined,
+  meta: ObjectMeta | undefined,
+): void {
+  ctx.recent.settled(key, stored !== undefined)
+  const node = ctx.unsettled.get(key)
+  ctx.unsettled.delete(key)
+  if (!node || !stored) return
+  node.seenAt = ctx.clock.now()
+  const modified = stored.modified ?? ctx.clock.now()
+  if (isDir(node)) {
+    node.marker = 'present'
+    node.markerTag = { etag: stored.etag, modified }
+    node.metaDirty = false
+    return
+  }
+  become(ctx, node, { key, etag: stored.etag, size: stored.size })
+  node.modified = modified
+  if (meta === undefined || node.meta === meta) node.metaDirty = false
+  if (meta && stored.modified !== undefined) {
+    ctx.metaCache.set(key, stored.etag, stored.modified, meta)
+  }
+}
+
+/** The file's bytes are those of a stored version from now on. */
+function become(
+  ctx: FsContext,
+  node: FileNode,
+  version: { key: Key; etag: string; size: number },
+): void {
+  const { content } = node
+  node.content = { is: 'stored', version }
+  if (content.is === 'staged') ctx.staged.release(content.staged.id)
+}
+
+/** The bytes are in the bucket and only metadata is to be sent: the next write starts from that version. */
+function advanced(ctx: FsContext, key: Key): void {
+  const node = ctx.unsettled.get(key)
+  const state = ctx.writeBack.get(key)
+  if (!node || isDir(node) || node.content.is !== 'staged') return
+  if (state?.desired.is !== 'present' || state.desired.content.from !== 'stored') return
+  become(ctx, node, state.desired.content.source)
+}
+
+/** The head of a key, or undefined when nothing is there. */
+export async function headOf(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
+  try {
+    return await ctx.store.head(key)
+  } catch (error) {
+    if (error instanceof StoreError && error.kind === 'not-found') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,103 @@
+/** Handles: opening (an open sees what the bucket holds by then), closing, and what fsync promises. */
+import { FsError, StoreError } from '../core/errors.ts'
+import type { HandleId, ObjectVersion } from '../core/types.ts'
+import { initialWindow, type Window } from '../core/window.ts'
+import type { OpenFlags } from './api.ts'
+import { applyHead } from './attributes.ts'
+import { changeOf, commit, stampMeta } from './commit.ts'
+import type { FsContext } from './context.ts'
+import { truncate } from './content.ts'
+import type { FileNode } from './node.ts'
+import { detach, forgetIfUnused } from './tree.ts'
+
+export interface FileHandle {
+  readonly id: HandleId
+  readonly node: FileNode
+  readonly flags: OpenFlags
+  window: Window
+  /** The version it was opened on, and the node's generation then: a change from elsewhere doesn't mix in. */
+  readonly version: ObjectVersion | undefined
+  readonly generation: number
+}
+
+/** Opens a file, after asking the bucket for its version. Rejects ENOENT when it is gone, ELOOP for a symlink. */
+export async function openFile(
+  ctx: FsContext,
+  id: HandleId,
+  node: FileNode,
+  flags: OpenFlags,
+): Promise<FileHandle> {
+  if (node.kind === 'symlink') throw new FsError('ELOOP', `${node.name} is a symlink`)
+  // Counted first: what is open is not forgotten while the bucket is asked.
+  node.opens += 1
+  if (flags.write) hold(ctx, node)
+  try {
+    if (!flags.truncate) await revalidate(ctx, node)
+    else await truncate(ctx, node, 0)
+  } catch (error) {
+    close(ctx, node, flags)
+    throw error
+  }
+  return handleOf(id, node, flags)
+}
+
+export function handleOf(id: HandleId, node: FileNode, flags: OpenFlags): FileHandle {
+  const { content, generation } = node
+  const version = content.is === 'stored' ? content.version : undefined
+  return { id, node, flags, window: initialWindow(), version, generation }
+}
+
+function hold(ctx: FsContext, node: FileNode): void {
+  node.writers += 1
+  if (node.parent) ctx.writeBack.hold(node.key)
+}
+
+async function revalidate(ctx: FsContext, node: FileNode): Promise<void> {
+  const { content } = node
+  if (content.is !== 'stored' || !node.parent || ctx.writeBack.get(node.key)) return
+  try {
+    const head = await ctx.reader.revalidate(node.key, content.version.etag)
+    if (ctx.writeBack.get(node.key) || node.content !== content) return
+    applyHead(ctx, node, head)
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
+    if (node.parent && !ctx.writeBack.get(node.key)) detach(ctx, node)
+    throw new FsError('ENOENT', `${node.key} is gone from the bucket`, error)
+  }
+}
+
+/** The times of what was written go to the journal: at each close of a descriptor and before an fsync. */
+export function commitTimes(ctx: FsContext, node: FileNode): void {
+  if (!node.timesDirty) return
+  if (node.parent) {
+    stampMeta(ctx, node)
+    commit(ctx, [changeOf(node)], [node])
+  }
+  node.timesDirty = false
+}
+
+export async function flush(ctx: FsContext, handle: FileHandle): Promise<void> {
+  const { node, flags } = handle
+  if (!flags.write) return
+  commitTimes(ctx, node)
+  if (ctx.options.closeWaits && node.parent) await ctx.writeBack.flush([node.key])
+}
+
+export async function fsync(ctx: FsContext, node: FileNode): Promise<void> {
+  commitTimes(ctx, node)
+  if (!node.parent) return
+  if (ctx.options.fsync === 'bucket') return ctx.writeBack.flush([node.key])
+  if (node.content.is === 'staged') await node.content.staged.stage.sync()
+  await ctx.journal.sync()
+}
+
+/** The end of a handle. */
+export function close(ctx: FsContext, node: FileNode, flags: OpenFlags): void {
+  node.opens -= 1
+  if (flags.write) {
+    node.writers -= 1
+    if (node.writers === 0 && node.parent) ctx.writeBack.rest(node.key)
+  }
+  if (node.opens === 0 && node.content.is === 'stored') ctx.reader.quiet(node.content.version)
+  forgetIfUnused(ctx, node)
+}

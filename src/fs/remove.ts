@@ -1,0 +1,36 @@
+/** Taking names away: unlink and rmdir. */
+import { FsError } from '../core/errors.ts'
+import { ABSENT, commit, keepEmptied, storedOf } from './commit.ts'
+import type { FsContext } from './context.ts'
+import { nowNs } from './context.ts'
+import { existing } from './find.ts'
+import { loadDir } from './listing.ts'
+import { isDir, type DirNode } from './node.ts'
+import { detach, touchDir } from './tree.ts'
+
+export async function unlink(ctx: FsContext, parent: DirNode, name: string): Promise<void> {
+  const node = await existing(ctx, parent, name)
+  if (isDir(node)) throw new FsError('EISDIR', `${name} is a directory`)
+  if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
+  const kept = keepEmptied(ctx, parent, node)
+  const gone = { key: node.key, desired: ABSENT, stored: storedOf(node) }
+  commit(ctx, [gone, ...kept], kept.length > 0 ? [parent] : [])
+  node.ctime = nowNs(ctx)
+  detach(ctx, node)
+  touchDir(ctx, parent)
+}
+
+export async function rmdir(ctx: FsContext, parent: DirNode, name: string): Promise<void> {
+  const node = await existing(ctx, parent, name)
+  if (!isDir(node)) throw new FsError('ENOTDIR', `${name} is not a directory`)
+  await loadDir(ctx, node)
+  if (node.children.size > 0) throw new FsError('ENOTEMPTY', `${name} is not empty`)
+  if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
+  const kept = keepEmptied(ctx, parent, node)
+  const changes = node.key.endsWith('/')
+    ? [{ key: node.key, desired: ABSENT, stored: storedOf(node) }]
+    : []
+  commit(ctx, [...changes, ...kept], kept.length > 0 ? [parent] : [])
+  detach(ctx, node)
+  touchDir(ctx, parent)
+}

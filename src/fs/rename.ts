@@ -1,0 +1,157 @@
+/**
+ * rename(2): a new desired state for the new keys and for the old ones, in one commit. Nothing is sent here; a file
+ * that never reached the bucket travels once, under its last name.
+ */
+import { contentTypeOf } from '../core/content-type.ts'
+import { FsError } from '../core/errors.ts'
+import type { StoredState } from '../core/state.ts'
+import type { Key } from '../core/types.ts'
+import type { Change } from '../writeback/writeback.ts'
+import { loadMeta } from './attributes.ts'
+import { ABSENT, changeOf, commit, keepEmptied, storedOf } from './commit.ts'
+import type { FsContext } from './context.ts'
+import { nowNs } from './context.ts'
+import { child, existing } from './find.ts'
+import { loadDir, loadTree } from './listing.ts'
+import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
+import { attach, below, detach, keyFor, touchDir } from './tree.ts'
+
+export interface Place {
+  readonly dir: DirNode
+  readonly name: string
+}
+
+export async function rename(
+  ctx: FsContext,
+  from: Place,
+  to: Place,
+  noReplace: boolean,
+): Promise<void> {
+  const node = await existing(ctx, from.dir, from.name)
+  const target = await child(ctx, to.dir, to.name)
+  if (target === node) return
+  if (target && noReplace) throw new FsError('EEXIST', `${to.name} exists`)
+  checkKinds(node, target, to)
+  if (target && isDir(target)) {
+    await loadDir(ctx, target)
+    if (target.children.size > 0) throw new FsError('ENOTEMPTY', `${to.name} is not empty`)
+  }
+  if (isDir(node)) {
+    await loadTree(ctx, node)
+    if (node.marker === 'present') await loadMeta(ctx, node)
+  }
+  // From here on nothing is awaited: it happens whole.
+  if (from.dir.children.get(from.name) !== node) throw new FsError('ENOENT', from.name)
+  if (to.dir.children.get(to.name) !== target) throw new FsError('EAGAIN', to.name)
+  if (to.dir !== ctx.root && !to.dir.parent) throw new FsError('ENOENT', 'the directory is gone')
+  if (isDir(node)) renameDir(ctx, node, target, from, to)
+  else renameFile(ctx, node, target, from, to)
+  node.ctime = nowNs(ctx)
+  touchDir(ctx, from.dir)
+  touchDir(ctx, to.dir)
+}
+
+function checkKinds(node: Node, target: Node | undefined, to: Place): void {
+  if (isDir(node)) {
+    for (let at: DirNode | undefined = to.dir; at; at = at.parent) {
+      if (at === node) throw new FsError('EINVAL', 'a directory cannot be moved into itself')
+    }
+    if (target && !isDir(target)) throw new FsError('ENOTDIR', `${to.name} is not a directory`)
+  } else if (target && isDir(target)) throw new FsError('EISDIR', `${to.name} is a directory`)
+}
+
+function renameFile(
+  ctx: FsContext,
+  node: FileNode,
+  target: Node | undefined,
+  from: Place,
+  to: Place,
+): void {
+  const key = keyFor(ctx, to.dir, to.name, 'file')
+  const before = { key: node.key, meta: node.meta, metaDirty: node.metaDirty }
+  const gone: Change = { key: node.key, desired: ABSENT, stored: storedOf(node) }
+  retype(node, from.name, to.name)
+  node.key = key
+  const stored: StoredState = target ? storedOf(target) : { is: 'absent' }
+  const kept = from.dir === to.dir ? [] : keepEmptied(ctx, from.dir, node)
+  try {
+    commit(ctx, [changeOf(node, stored), gone, ...kept], kept.length > 0 ? [from.dir] : [])
+  } catch (error) {
+    Object.assign(node, before)
+    throw error
+  }
+  move(ctx, node, from, to)
+  ctx.unsettled.delete(before.key)
+  if (ctx.writeBack.get(key)) ctx.unsettled.set(key, node)
+}
+
+/** A content type that was guessed from a temporary name is guessed again from the final one. */
+function retype(node: FileNode, before: string, after: string): void {
+  if (!node.meta || (node.content.is === 'stored' && !node.metaDirty)) return
+  if (node.meta.contentType !== contentTypeOf(before)) return
+  const guessed = contentTypeOf(after)
+  const { contentType: _, ...rest } = node.meta
+  node.meta = guessed === undefined ? rest : { ...rest, contentType: guessed }
+}
+
+function move(ctx: FsContext, node: Node, from: Place, to: Place): void {
+  if (from.dir.children.get(from.name) === node) from.dir.children.delete(from.name)
+  const old = to.dir.children.get(to.name)
+  if (old) detach(ctx, old)
+  attach(ctx, to.dir, to.name, node)
+}
+
+function renameDir(
+  ctx: FsContext,
+  node: DirNode,
+  target: Node | undefined,
+  from: Place,
+  to: Place,
+): void {
+  const top = keyFor(ctx, to.dir, to.name, 'directory')
+  const oldTop = node.key
+  if (!top.endsWith('/') || !oldTop.endsWith('/')) {
+    throw new FsError('EINVAL', 'part of an over-long name cannot be renamed')
+  }
+  const nodes = [...below(node)]
+  const fresh: Change[] = []
+  const gone: Change[] = []
+  const undo: (() => void)[] = []
+  const keep = node.marker !== 'absent' || node.children.size === 0 || ctx.writeBack.get(oldTop)
+  for (const one of nodes) {
+    const oldKey = one.key
+    const newKey = top + oldKey.slice(oldTop.length)
+    const marked =
+      !isDir(one) ||
+      (one === node && keep) ||
+      one.marker === 'present' ||
+      ctx.writeBack.get(oldKey)?.desired.is === 'present'
+    if (marked) gone.push({ key: oldKey, desired: ABSENT, stored: storedOf(one) })
+    one.key = newKey
+    undo.push(() => (one.key = oldKey))
+    if (!marked) continue
+    const stored: StoredState = one === node && target ? storedOf(target) : { is: 'absent' }
+    fresh.push(changeOf(one, stored))
+  }
+  const kept = from.dir === to.dir ? [] : keepEmptied(ctx, from.dir, node)
+  try {
+    commit(ctx, [...fresh, ...gone, ...kept], kept.length > 0 ? [from.dir] : [])
+  } catch (error) {
+    for (const back of undo) back()
+    throw error
+  }
+  move(ctx, node, from, to)
+  remember(ctx, nodes, oldTop, top)
+}
+
+/** The table of unsettled nodes after a directory moved; markers are new objects now. */
+function remember(ctx: FsContext, nodes: readonly Node[], oldTop: Key, top: Key): void {
+  for (const one of nodes) {
+    ctx.unsettled.delete(oldTop + one.key.slice(top.length))
+    if (ctx.writeBack.get(one.key)) ctx.unsettled.set(one.key, one)
+    if (isDir(one)) {
+      one.marker = 'absent'
+      one.markerTag = undefined
+    }
+  }
+}

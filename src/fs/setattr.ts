@@ -1,0 +1,47 @@
+/** chmod, chown, utimens, truncate: new attributes, kept in the object's metadata. */
+import type { Nanoseconds } from '../core/types.ts'
+import type { AttrChange } from './api.ts'
+import { loadMeta } from './attributes.ts'
+import { changeOf, checkMeta, commit, stampMeta, storedOf } from './commit.ts'
+import { truncate } from './content.ts'
+import type { FsContext } from './context.ts'
+import { nowNs } from './context.ts'
+import { isDir, type Node } from './node.ts'
+
+export async function setAttributes(ctx: FsContext, node: Node, change: AttrChange): Promise<void> {
+  if (change.size !== undefined && !isDir(node)) await truncate(ctx, node, change.size)
+  const { perm, uid, gid, mtime, atime } = change
+  if ([perm, uid, gid, mtime, atime].every(one => one === undefined)) return
+  await loadMeta(ctx, node)
+  const time = (value: Nanoseconds | 'now') => (value === 'now' ? nowNs(ctx) : value)
+  await update(ctx, node, () => {
+    if (perm !== undefined) node.perm = perm & 0o7777
+    if (uid !== undefined) node.uid = uid
+    if (gid !== undefined) node.gid = gid
+    if (atime !== undefined) node.atime = time(atime)
+    if (mtime !== undefined) {
+      node.mtime = time(mtime)
+      if (!isDir(node)) node.timesDirty = false
+    }
+    // atime is not kept in the bucket: it alone is no reason to send anything.
+    if ([perm, uid, gid, mtime].some(one => one !== undefined)) stampMeta(ctx, node)
+  })
+}
+
+/** Changes a node whose metadata is loaded and commits it; on a failure it is as it was. */
+export async function update(ctx: FsContext, node: Node, apply: () => void): Promise<void> {
+  const { perm, uid, gid, mtime, atime, ctime, meta, metaDirty } = node
+  const back = { perm, uid, gid, mtime, atime, ctime, meta, metaDirty }
+  const stored = storedOf(node)
+  try {
+    apply()
+    node.ctime = nowNs(ctx)
+    if (node.meta === meta || node === ctx.root || !node.parent) return
+    if (isDir(node) && !node.key.endsWith('/')) return
+    if (node.meta) checkMeta(ctx, node.meta)
+    commit(ctx, [changeOf(node, stored)], [node])
+  } catch (error) {
+    Object.assign(node, back)
+    throw error
+  }
+}
