@@ -9,7 +9,19 @@ const TOOLS = [
   { file: 'umount', plain: ['-i', '--'], lazy: ['-i', '-l', '--'] },
 ] as const
 
-/** For a mount that nobody answers any more. `lazy` must be used for dead mounts only: it never waits for users. */
+/** mount(8) starts its helpers without a PATH. */
+const USUAL = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** Where tools are looked for: the user's PATH, then the usual folders. */
+export function toolPath(): string {
+  const path = process.env['PATH'] ?? ''
+  return path === '' ? USUAL : `${path}:${USUAL}`
+}
+
+/**
+ * Rejects with FsError EBUSY while the mount is in use, EIO for the rest. `lazy` detaches it under its users:
+ * for dead mounts, and for the last resort.
+ */
 export async function unmountPoint(mountPoint: string, lazy = false): Promise<void> {
   for (const tool of TOOLS) {
     const outcome = await run(tool.file, [...(lazy ? tool.lazy : tool.plain), mountPoint])
@@ -28,10 +40,15 @@ export async function unmountPoint(mountPoint: string, lazy = false): Promise<vo
 
 function run(file: string, args: string[]): Promise<'done' | 'missing' | { said: string }> {
   return new Promise(resolve => {
-    execFile(file, args, { env: { ...process.env, LC_ALL: 'C' } }, (error, _out, said) => {
-      if (!error) resolve('done')
-      else if ('code' in error && error.code === 'ENOENT') resolve('missing')
-      else resolve({ said: said.trim().replaceAll('\n', '; ') })
-    })
+    execFile(
+      file,
+      args,
+      { env: { ...process.env, PATH: toolPath(), LC_ALL: 'C' } },
+      (error, _out, said) => {
+        if (!error) resolve('done')
+        else if ('code' in error && error.code === 'ENOENT') resolve('missing')
+        else resolve({ said: said.trim().replaceAll('\n', '; ') })
+      },
+    )
   })
 }

@@ -8,7 +8,7 @@ import { userInfo } from 'node:os'
 import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import { MountError } from '../fuse/link.ts'
 import { PAILFS_TYPE, mountAt } from '../fuse/mountinfo.ts'
-import { unmountPoint } from '../fuse/unmount.ts'
+import { toolPath, unmountPoint } from '../fuse/unmount.ts'
 
 export interface CheckOptions {
   readonly nonEmpty: boolean
@@ -151,7 +151,7 @@ async function allowsOthers(): Promise<boolean> {
 }
 
 async function isOnPath(tool: string): Promise<boolean> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+  for (const folder of toolPath().split(delimiter)) {
     if (folder === '') continue
     try {
       await access(join(folder, tool), constants.X_OK)

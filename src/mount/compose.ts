@@ -2,13 +2,31 @@
  * The one place that builds the parts together: from a Config to a file system that answers, with its
  * store, caches, journal and write-back below it.
  */
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { HeadAhead } from '../cache/head-ahead.ts'
+import { openMetaCache } from '../cache/meta-cache.ts'
+import { CachedReader } from '../cache/object-reader.ts'
+import { S3_DIRECTORY, SWIFT_DIRECTORY } from '../core/content-type.ts'
+import { Semaphore } from '../core/lock.ts'
+import { partLayout } from '../core/parts.ts'
 import type { Clock, Log } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
 import type { MountControl } from '../control/api.ts'
 import type { FileSystem } from '../fs/api.ts'
+import { createFileSystem } from '../fs/filesystem.ts'
+import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
+import { recover } from '../journal/recovery.ts'
 import type { Counters } from '../observe/metrics.ts'
-import { ConfigError } from './config.ts'
+import { withPrefix } from '../store/prefix.ts'
+import { withRetry } from '../store/retry.ts'
+import { StagedFiles } from '../writeback/staged.ts'
+import { WriteBack } from '../writeback/writeback.ts'
 import type { Config } from './config.ts'
+import { WriteBackControl } from './mount-control.ts'
+import { openStore } from './open-store.ts'
+
+const MiB = 1024 * 1024
 
 /** All that a running mount needs of what lies below the kernel link. */
 export interface Composed {
@@ -35,10 +53,92 @@ export interface ComposeParts {
 
 export type Compose = (config: Config, parts: ComposeParts) => Promise<Composed>
 
-/** Not finished: needs `createFileSystem` (src/fs) and the store adapters. Rejects until then, loudly. */
-export const compose: Compose = async config => {
-  throw new ConfigError(
-    `${config.source.text} cannot be mounted yet: the file system is not wired in`,
-    'This is an unfinished build of pailfs',
+/** Bytes of bodies on their way to the bucket in memory. */
+const BODIES = 64 * MiB
+/** How often the journal goes to the disk by itself: what a power cut may take of what nobody synced. */
+const SYNC_EVERY: Milliseconds = 5000
+/** How long files with temporary names rest before they are sent after all. */
+const TEMPORARY_REST: Milliseconds = 300_000
+
+export const compose: Compose = async (config, { log, clock, folder }) => {
+  const raw = withPrefix(await openStore(config, { log, clock }), config.source.prefix)
+  const ports = { clock, random: Math.random, log }
+  const store = withRetry(raw, ports)
+  const { readTimeout } = config.store
+  const reader = new CachedReader({ ...ports, store: raw, cacheBytes: config.cacheSize, readTimeout })
+  const metaCache = openMetaCache({ folder: join(folder, 'metadata'), log })
+  const heads = new HeadAhead({ store, meta: metaCache, all: 24, ahead: 16 })
+  const journal = await openJournal({
+    folder: join(folder, 'journal'),
+    stagingLimit: config.stagingLimit,
+    log,
+    about: { bucket: config.source.bucket, prefix: config.source.prefix },
+  })
+  tidyJournal(journal, log)
+  const staged = new StagedFiles(journal, partLayout(undefined, raw.limits, config.partSize))
+  const writeBack = new WriteBack({
+    ...ports,
+    store: raw,
+    reader,
+    journal,
+    staged,
+    bodies: new Semaphore(BODIES),
+    partSize: config.partSize,
+    acl: config.store.acl,
+    rest: config.writeBack,
+    temporaryRest: Math.max(TEMPORARY_REST, config.writeBack),
+    patience: readTimeout,
+    atOnce: Math.max(4, Math.floor(config.store.maxConnections / 2)),
+  })
+  const { fs, context } = createFileSystem(
+    { store, reader, heads, metaCache, journal, staged, writeBack, clock, log },
+    fsOptions(config),
   )
+  const syncing = setInterval(() => {
+    journal.sync().catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
+  }, SYNC_EVERY)
+  syncing.unref()
+  return {
+    fs,
+    control: new WriteBackControl(context),
+    probe: () => raw.probe(''),
+    drain: (limit, signal) => writeBack.drain(limit, signal),
+    close: async () => {
+      clearInterval(syncing)
+      writeBack.close()
+      heads.close()
+      reader.close()
+      store.close()
+      await metaCache.close()
+      await journal.close()
+    },
+  }
+}
+
+function fsOptions(config: Config) {
+  const { uid, gid, fileMode, dirMode } = config.owner
+  return {
+    defaults: { uid, gid, filePerm: fileMode, dirPerm: dirMode },
+    metadataTtl: config.metadataTtl,
+    attributes: config.attributes,
+    fsync: config.fsync,
+    closeWaits: config.writeBack === 0,
+    readAhead: { min: MiB / 4, max: Math.min(32 * MiB, config.cacheSize / 4) },
+    directoryType: config.source.family === 'swift' ? SWIFT_DIRECTORY : S3_DIRECTORY,
+    host: hostname().replaceAll(/[^\w.-]/g, '_'),
+  }
+}
+
+/** Before the journal is used: left-over staged files go, and records that have lost theirs are told of. */
+function tidyJournal(journal: OpenedJournal, log: Log): void {
+  const { leftOver, missing, doubtful } = recover({
+    records: [...journal.records()],
+    stages: journal.stages(),
+    doubtful: journal.doubtful,
+  })
+  for (const id of leftOver) journal.removeStage(id)
+  for (const { key } of missing) log.error('staged data is missing', { key })
+  for (const { key } of doubtful) {
+    log.warn('written shortly before a power cut and not synced', { key })
+  }
 }

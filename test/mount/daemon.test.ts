@@ -76,11 +76,11 @@ t.test('no mount, and why', { skip }, async t => {
   writeFileSync(join(top, 'file'), '')
   t.match(await run('pailfs mount s3://b file'), { code: EXIT.mount, err: /is not a directory/ })
   t.match(await run('pailfs mount s3://b .'), { code: EXIT.mount, err: /is not empty\n.*nonempty/ })
-  t.match(await run('PATH=/nonexistent pailfs mount s3://b m'), {
-    code: EXIT.mount,
-    err: /fusermount3 is not installed/,
-  })
-  t.match(await run('pailfs mount s3://b m'), { code: 0 }, 'and then it works')
+  t.match(
+    await run('env -u PATH pailfs mount s3://b m'),
+    { code: 0 },
+    'and then it works, without a PATH too',
+  )
 })
 
 t.test('umount waits, tells, gives up in time, and refuses a busy mount', { skip }, async t => {

@@ -1,0 +1,112 @@
+/** What the control socket is told of a mount: pending keys as paths, their failures, flushing a part of the tree. */
+import type { MountControl, PendingItem, WritebackStatus, Finding } from '../control/api.ts'
+import { FsError, toFsError } from '../core/errors.ts'
+import { keyOf, namesOf } from '../core/key-name.ts'
+import type { Key, Milliseconds } from '../core/types.ts'
+import type { FsContext } from '../fs/context.ts'
+import type { KeyState } from '../writeback/key-state.ts'
+
+/** Items that a status lists at the most. */
+const MOST_ITEMS = 200
+
+export class WriteBackControl implements MountControl {
+  readonly #ctx: FsContext
+
+  constructor(ctx: FsContext) {
+    this.#ctx = ctx
+  }
+
+  status(): WritebackStatus {
+    const states = [...this.#ctx.writeBack.all()]
+    const items = states.map(state => this.#item(state)).sort((a, b) => rank(a) - rank(b))
+    return {
+      pending: states.length,
+      pendingBytes: items.reduce((sum, item) => sum + item.bytes, 0),
+      sending: items.filter(item => item.state === 'sending').length,
+      failed: items.filter(item => item.state === 'parked').length,
+      items: items.slice(0, MOST_ITEMS),
+      conflicts: [...this.#ctx.conflicts],
+    }
+  }
+
+  async flush(path: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#ctx.writeBack.flush(
+        this.#below(path).map(state => state.key),
+        signal,
+      )
+    } catch (error) {
+      throw toFsError(error)
+    }
+  }
+
+  async why(path: string): Promise<readonly Finding[]> {
+    return this.#below(path).flatMap(state => this.#finding(state))
+  }
+
+  async url(path: string, expires?: Milliseconds): Promise<string> {
+    const key = keyOf(namesIn(path), 'file')
+    if (key === undefined) throw new FsError('ENOENT', `${path} stands for no object`)
+    const { store } = this.#ctx
+    return expires === undefined ? store.url(key) : store.signedUrl(key, expires)
+  }
+
+  #below(path: string): Readonly<KeyState>[] {
+    const names = namesIn(path)
+    const file = keyOf(names, 'file') ?? ''
+    const directory = names.length === 0 ? '' : keyOf(names, 'directory')
+    return [...this.#ctx.writeBack.all()].filter(
+      ({ key }) => key === file || (directory !== undefined && key.startsWith(directory)),
+    )
+  }
+
+  #item(state: Readonly<KeyState>): PendingItem {
+    const reason = reasonOf(state)
+    return {
+      path: pathOf(state.key),
+      state: state.parked
+        ? 'parked'
+        : state.busy
+          ? 'sending'
+          : state.failures > 0
+            ? 'retrying'
+            : 'waiting',
+      bytes: this.#bytes(state),
+      since: state.since,
+      ...(reason === undefined ? {} : { reason }),
+    }
+  }
+
+  #bytes({ desired }: Readonly<KeyState>): number {
+    if (desired.is === 'absent' || desired.content.from !== 'stage') return 0
+    return this.#ctx.staged.size(desired.content.stage)
+  }
+
+  #finding(state: Readonly<KeyState>): Finding[] {
+    const text = reasonOf(state)
+    if (text === undefined) return []
+    const hint = state.lastError?.details.hint
+    const at = state.parked?.at ?? state.failingSince
+    return [{ path: pathOf(state.key), at, text, ...(hint === undefined ? {} : { hint }) }]
+  }
+}
+
+function rank(item: PendingItem): number {
+  return ['parked', 'retrying', 'sending', 'waiting'].indexOf(item.state)
+}
+
+function reasonOf({ parked, lastError, failures }: Readonly<KeyState>): string | undefined {
+  if (parked && !lastError) return parked.message
+  if (!lastError || (failures === 0 && !parked)) return undefined
+  const { code, status, requestId } = lastError.details
+  const facts = [code, status, requestId && `request ${requestId}`].filter(fact => fact)
+  return facts.length > 0 ? `${lastError.message} (${facts.join(', ')})` : lastError.message
+}
+
+function pathOf(key: Key): string {
+  return `/${namesOf(key, key.endsWith('/') ? 'directory' : 'file').join('/')}`
+}
+
+function namesIn(path: string): string[] {
+  return path.split('/').filter(name => name !== '')
+}
