@@ -47,21 +47,24 @@ export function freshName(prefix: string): string {
   return `${prefix}-${process.pid}-${Date.now().toString(36)}`
 }
 
-/** The suite in a container of its own, which then goes with its segments. */
+/** The suite in a container of its own, which then goes with its segments. One subtest: a pause would end the root. */
 export async function conformance(t: Test, name: string, server: Server): Promise<void> {
-  const container = freshName('conf')
-  const service = await openSwiftService(configOf(server), openOptions)
-  await service.createBucket(container)
-  await storeConformance(t, name, async () => {
-    const store = await service.open(container)
-    await store.probe('')
-    return store
-  })
-  await t.test('the container goes with its segments', async t => {
+  await t.test(name, async t => {
+    const container = freshName('conf')
+    const service = await openSwiftService(configOf(server), openOptions)
+    await service.createBucket(container)
+    await storeConformance(t, name, async () => {
+      const store = await service.open(container)
+      await store.probe('')
+      return store
+    })
     await service.deleteBucket(container)
     const left = (await service.listBuckets()).map(bucket => bucket.name)
-    t.notOk(left.some(bucket => bucket.startsWith(container)))
+    t.notOk(
+      left.some(bucket => bucket.startsWith(container)),
+      'gone with its segments',
+    )
     await rejects(t, service.deleteBucket(container), 'no-bucket', 'gone')
+    service.close()
   })
-  service.close()
 }

@@ -8,6 +8,6 @@ const missing = await whyMissing('swift-keystone')
 t.setTimeout(240_000)
 if (missing === false) {
   const server = await sharedKeystoneSwift()
-  await keystoneKinds(t, server)
+  await t.test('credentials', t => keystoneKinds(t, server))
   await conformance(t, 'Swift with Keystone', server)
 } else t.pass(missing, { skip: missing })
