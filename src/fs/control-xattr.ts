@@ -63,7 +63,7 @@ export async function readControl(ctx: FsContext, node: Node, name: string): Pro
   const header = HEADERS[name]
   if (!header) throw none(name)
   const value = (await loadMeta(ctx, node))[header]
-  if (value !== undefined) return value
+  if (value) return value
   if (name === 'storage-class' && !isDir(node)) return 'STANDARD'
   throw none(name)
 }
@@ -98,10 +98,10 @@ export async function removeControl(ctx: FsContext, node: Node, name: string): P
   if (name === 'tags') return ctx.store.setTags(await sentKey(ctx, node), {})
   if (!header) throw new FsError('EPERM', `pail.${name} cannot be removed`)
   const meta = await loadMeta(ctx, node)
-  if (meta[header] === undefined) throw none(name)
+  if (!meta[header]) throw none(name)
   await update(ctx, node, () => {
-    const { [header]: _, ...rest } = node.meta ?? meta
-    node.meta = rest as ObjectMeta
+    // An absent header keeps what the object has; an empty one takes it away.
+    node.meta = { ...(node.meta ?? meta), [header]: '' }
     node.metaDirty = true
   })
 }
