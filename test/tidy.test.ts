@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import t from 'tap'
-import { MOUNT_OPTIONS } from '../src/cli/options.ts'
+import { MOUNT_OPTIONS } from '../src/cli/option-table.ts'
 import { PROJECT } from './support/servers.ts'
 
 const MAX_LINES = 400
