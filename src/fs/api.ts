@@ -70,11 +70,23 @@ export interface FileSystem {
   unlink(parent: Ino, name: string): Promise<void>
   rmdir(parent: Ino, name: string): Promise<void>
   /** Replaces an existing target as rename(2) says; `noReplace` answers EEXIST instead. */
-  rename(parent: Ino, name: string, newParent: Ino, newName: string, noReplace?: boolean): Promise<void>
+  rename(
+    parent: Ino,
+    name: string,
+    newParent: Ino,
+    newName: string,
+    noReplace?: boolean,
+  ): Promise<void>
   /** Always EPERM: object stores have no second name for the same bytes. */
   link(ino: Ino, newParent: Ino, newName: string): Promise<Attr>
 
-  create(parent: Ino, name: string, perm: number, flags: OpenFlags, caller?: Caller): Promise<{ attr: Attr; handle: HandleId }>
+  create(
+    parent: Ino,
+    name: string,
+    perm: number,
+    flags: OpenFlags,
+    caller?: Caller,
+  ): Promise<{ attr: Attr; handle: HandleId }>
   open(ino: Ino, flags: OpenFlags): Promise<HandleId>
   /** Fills `into`; short only at the end of the file. Resolves with the count. */
   read(handle: HandleId, into: Uint8Array, offset: Bytes): Promise<number>
@@ -93,7 +105,12 @@ export interface FileSystem {
 
   /** Rejects ENODATA when there is none. */
   getxattr(ino: Ino, name: string): Promise<Uint8Array>
-  setxattr(ino: Ino, name: string, value: Uint8Array, how: 'either' | 'create' | 'replace'): Promise<void>
+  setxattr(
+    ino: Ino,
+    name: string,
+    value: Uint8Array,
+    how: 'either' | 'create' | 'replace',
+  ): Promise<void>
   listxattr(ino: Ino): Promise<readonly string[]>
   removexattr(ino: Ino, name: string): Promise<void>
 

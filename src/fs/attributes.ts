@@ -72,7 +72,8 @@ async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
     dir.meta = { user: {} }
     return
   }
-  const cached = dir.markerTag && ctx.metaCache.get(dir.key, dir.markerTag.etag, dir.markerTag.modified)
+  const cached =
+    dir.markerTag && ctx.metaCache.get(dir.key, dir.markerTag.etag, dir.markerTag.modified)
   if (cached) return applyMeta(ctx, dir, cached)
   try {
     const head = await ctx.heads.get(dir.key)

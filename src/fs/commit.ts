@@ -34,9 +34,7 @@ function contentOf(node: FileNode): Content {
     return { from: 'inline', base64: btoa(String.fromCharCode(...content.bytes)) }
   }
   const { id, stage } = content.staged
-  return stage.base
-    ? { from: 'stage', stage: id, base: stage.base }
-    : { from: 'stage', stage: id }
+  return stage.base ? { from: 'stage', stage: id, base: stage.base } : { from: 'stage', stage: id }
 }
 
 /** What the bucket holds under the node's key, for a node without a record. */
@@ -92,7 +90,10 @@ export function metaForNewContent(node: FileNode): void {
 /** Throws ENOSPC when the metadata is more than the server keeps. */
 export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
   if (metaFits(meta.user, ctx.store.limits)) return
-  throw new FsError('ENOSPC', `user metadata over the server's limit of ${ctx.store.limits.maxMeta} bytes`)
+  throw new FsError(
+    'ENOSPC',
+    `user metadata over the server's limit of ${ctx.store.limits.maxMeta} bytes`,
+  )
 }
 
 /**

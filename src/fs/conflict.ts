@@ -33,7 +33,11 @@ export async function resolveConflict(
     ctx.log.warn('not deleted: it was written elsewhere', { key })
     ctx.writeBack.learn(key, { is: 'version', etag, size })
     ctx.writeBack.change([
-      { key, desired: { is: 'present', content: { from: 'stored', source: { key, etag, size } } }, stored: { is: 'version', etag, size } },
+      {
+        key,
+        desired: { is: 'present', content: { from: 'stored', source: { key, etag, size } } },
+        stored: { is: 'version', etag, size },
+      },
     ])
     return true
   }
@@ -64,7 +68,8 @@ function needsSource(desired: Desired): Key | undefined {
 
 /** The same size and the same metadata with a time to the nanosecond: the reply of our own request was lost. */
 function isOurs(head: ObjectHead, desired: Desired, size: number): boolean {
-  if (desired.is !== 'present' || desired.content.from === 'stored' || head.size !== size) return false
+  if (desired.is !== 'present' || desired.content.from === 'stored' || head.size !== size)
+    return false
   const ours = desired.meta?.user ?? {}
   const names = Object.keys(ours)
   if (names.length !== Object.keys(head.meta.user).length) return false
@@ -107,6 +112,9 @@ function keepBoth(ctx: FsContext, node: FileNode, head: ObjectHead, error: Store
   attach(ctx, parent, other, node)
   seeFile(ctx, parent, name, head)
   ctx.conflicts.push(other)
-  ctx.log.warn('conflict: both versions are kept', { key: oldKey, ours: node.key, cause: error.message })
+  ctx.log.warn('conflict: both versions are kept', {
+    key: oldKey,
+    ours: node.key,
+    cause: error.message,
+  })
 }
-

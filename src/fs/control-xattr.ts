@@ -21,7 +21,12 @@ const HEADERS: Readonly<Record<string, HeaderName>> = {
   'storage-class': 'storageClass',
 }
 
-const CANNED: readonly string[] = ['private', 'public-read', 'public-read-write', 'authenticated-read']
+const CANNED: readonly string[] = [
+  'private',
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+]
 
 type Reader = (ctx: FsContext, node: Node) => Promise<string> | string
 

@@ -273,7 +273,11 @@ function group(top: Key, objects: readonly ListedObject[], gone: (key: Key) => b
     const { key } = object
     if (gone(key)) continue
     let prefix = top
-    for (let slash = key.indexOf('/', top.length); slash >= 0; slash = key.indexOf('/', slash + 1)) {
+    for (
+      let slash = key.indexOf('/', top.length);
+      slash >= 0;
+      slash = key.indexOf('/', slash + 1)
+    ) {
       const inner = key.slice(0, slash + 1)
       at(prefix).prefixes.add(inner)
       prefix = inner

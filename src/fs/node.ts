@@ -3,7 +3,15 @@
  * or has a record in the write-back under its key. Nodes are plain data; the modules beside this one act on them.
  */
 import type { Attr, FileKind } from './api.ts'
-import type { ETag, Ino, Key, Milliseconds, Nanoseconds, ObjectMeta, ObjectVersion } from '../core/types.ts'
+import type {
+  ETag,
+  Ino,
+  Key,
+  Milliseconds,
+  Nanoseconds,
+  ObjectMeta,
+  ObjectVersion,
+} from '../core/types.ts'
 import type { Staged } from '../writeback/staged.ts'
 
 /** Where a file's bytes are. */

@@ -18,7 +18,6 @@ import { createFileSystem } from '../fs/filesystem.ts'
 import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
 import { recover } from '../journal/recovery.ts'
 import type { Counters } from '../observe/metrics.ts'
-import { withPrefix } from '../store/prefix.ts'
 import { withRetry } from '../store/retry.ts'
 import { StagedFiles } from '../writeback/staged.ts'
 import { WriteBack } from '../writeback/writeback.ts'
@@ -61,11 +60,16 @@ const SYNC_EVERY: Milliseconds = 5000
 const TEMPORARY_REST: Milliseconds = 300_000
 
 export const compose: Compose = async (config, { log, clock, folder }) => {
-  const raw = withPrefix(await openStore(config, { log, clock }), config.source.prefix)
   const ports = { clock, random: Math.random, log }
+  const raw = await openStore(config.source, config.store, { ...ports, env: process.env })
   const store = withRetry(raw, ports)
   const { readTimeout } = config.store
-  const reader = new CachedReader({ ...ports, store: raw, cacheBytes: config.cacheSize, readTimeout })
+  const reader = new CachedReader({
+    ...ports,
+    store: raw,
+    cacheBytes: config.cacheSize,
+    readTimeout,
+  })
   const metaCache = openMetaCache({ folder: join(folder, 'metadata'), log })
   const heads = new HeadAhead({ store, meta: metaCache, all: 24, ahead: 16 })
   const journal = await openJournal({
@@ -95,7 +99,9 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     fsOptions(config),
   )
   const syncing = setInterval(() => {
-    journal.sync().catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
+    journal
+      .sync()
+      .catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
   }, SYNC_EVERY)
   syncing.unref()
   return {

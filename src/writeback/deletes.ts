@@ -64,7 +64,7 @@ export class Deletes {
     const batch: KeyState[] = []
     for (const key of most > 1 ? withFirst(first.key, states.absent) : [first.key]) {
       const state = states.get(key)
-      if (!state || state.busy || state.parked || state.failures > 0 && state !== first) continue
+      if (!state || state.busy || state.parked || (state.failures > 0 && state !== first)) continue
       if (nextAction(state, states.dependentsOf(key)).do !== 'delete') continue
       batch.push(state)
       if (batch.length >= most) break

@@ -54,7 +54,11 @@ export async function send(ports: ExecutorPorts, state: KeyState): Promise<Outco
 }
 
 /** A server-side copy; of large ones the adapter copies parts. */
-export async function copy(ports: ExecutorPorts, state: KeyState, source: Source): Promise<Outcome> {
+export async function copy(
+  ports: ExecutorPorts,
+  state: KeyState,
+  source: Source,
+): Promise<Outcome> {
   const { meta, ...conditions } = putOptions(state, ports.acl)
   const own = state.desired.is === 'present' ? state.desired.meta : undefined
   const stored = await ports.store.copy(source, state.key, {

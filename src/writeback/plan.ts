@@ -66,10 +66,7 @@ function needs(other: Planned, state: Planned): boolean {
  * The key to be freed when keys wait for each other in a circle (a swap of names): one on the circle that starts
  * at `key`, whose content has to be fetched into a staged file first. Undefined when there is no circle.
  */
-export function circleThrough(
-  key: Key,
-  waitsOn: (key: Key) => readonly Key[],
-): Key | undefined {
+export function circleThrough(key: Key, waitsOn: (key: Key) => readonly Key[]): Key | undefined {
   const seen = new Set<Key>()
   const stack = [...waitsOn(key)]
   while (stack.length > 0) {

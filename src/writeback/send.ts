@@ -49,8 +49,7 @@ export function singlePutLimit(ports: SendPorts): Bytes {
 export async function sendStaged(ports: SendPorts, request: SendRequest): Promise<Sent> {
   const { staged } = request
   if (staged.stage.size <= singlePutLimit(ports)) return sendWhole(ports, request)
-  const send = () =>
-    staged.stage.base ? sendChanged(ports, request) : sendParts(ports, request)
+  const send = () => (staged.stage.base ? sendChanged(ports, request) : sendParts(ports, request))
   return request.exclusive ? staged.lock.run(send) : send()
 }
 
@@ -139,7 +138,8 @@ async function sendChanged(ports: SendPorts, request: SendRequest): Promise<Sent
 }
 
 function planOf({ store, partSize }: SendPorts, { stage }: Staged): readonly PlannedPart[] {
-  if (store.features.partCopy) return planParts(stage.size, stage.own, stage.baseLimit, store.limits)
+  if (store.features.partCopy)
+    return planParts(stage.size, stage.own, stage.baseLimit, store.limits)
   const layout = partLayout(stage.size, store.limits, partSize)
   return Array.from({ length: layout.partOf(stage.size - 1) }, (_, at) => ({
     number: at + 1,

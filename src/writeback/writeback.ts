@@ -148,13 +148,18 @@ export class WriteBack {
 
   /** An open file has grown: what is full of it may go ahead. */
   progress(key: Key, staged: Staged): void {
-    if (staged.stage.base || staged.stage.size < singlePutLimit(this.#ports) + this.#o.partSize) return
+    if (staged.stage.base || staged.stage.size < singlePutLimit(this.#ports) + this.#o.partSize)
+      return
     if (staged.upload) return staged.upload.advance()
     const state = this.#states.get(key)
-    if (!state || state.busy || this.#beginning.has(staged.id) || this.#o.store.limits.maxParts < 2) return
+    if (!state || state.busy || this.#beginning.has(staged.id) || this.#o.store.limits.maxParts < 2)
+      return
     this.#beginning.add(staged.id)
     const target = streamKey(key)
-    const options = { meta: putOptions(state, this.#o.acl).meta, ...(this.#o.acl ? { acl: this.#o.acl } : {}) }
+    const options = {
+      meta: putOptions(state, this.#o.acl).meta,
+      ...(this.#o.acl ? { acl: this.#o.acl } : {}),
+    }
     beginParts(this.#ports, target, staged, options)
       .then(upload => upload.advance())
       .catch((error: unknown) =>
@@ -470,7 +475,11 @@ export class WriteBack {
     })
     if (kind === 'changed' || kind === 'exists') return void this.#conflict(state, error)
     if (error.passing) {
-      rejectWaiters(state, error, waiter => now - Math.max(waiter.since, state.failingSince) >= this.#o.patience)
+      rejectWaiters(
+        state,
+        error,
+        waiter => now - Math.max(waiter.since, state.failingSince) >= this.#o.patience,
+      )
       const wait = Math.max(backoff(state.failures, this.#o.random), details.retryAfter ?? 0)
       return this.#schedule(state, now + wait)
     }
@@ -533,14 +542,16 @@ export class WriteBack {
 
   /** Keys that waited for others to have their content may go now. */
   #unblock(before?: Desired): void {
-    const source = before?.is === 'present' && before.content.from !== 'inline' ? before.content : undefined
+    const source =
+      before?.is === 'present' && before.content.from !== 'inline' ? before.content : undefined
     const key = source?.from === 'stored' ? source.source.key : source?.base?.key
     const waiting = key === undefined ? undefined : this.#states.get(key)
     if (waiting && !waiting.busy) this.#schedule(waiting, waiting.due)
   }
 
   #retain(desired: Desired): void {
-    if (desired.is === 'present' && desired.content.from === 'stage') this.#o.staged.use(desired.content.stage)
+    if (desired.is === 'present' && desired.content.from === 'stage')
+      this.#o.staged.use(desired.content.stage)
   }
 
   #release(desired: Desired): void {
