@@ -70,10 +70,11 @@ def sweep(root, everything):
             continue
         if not everything and procs.is_alive(record['owner'], record['ownerStarted']):
             continue
+        if procs.is_alive(record['pid'], record['started']) or find_mount(record['dir']):
+            print('clearing a mount that a test left: ' + record['dir'])
         end(record['pid'], record['started'])
         clear(record['dir'])
         os.unlink(path)
-        print('cleared a mount that a test left: ' + record['dir'])
 
 
 def end(pid, started):
