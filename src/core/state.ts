@@ -38,8 +38,10 @@ export type StoredState =
 export interface UploadRecord {
   /** The key it was begun on: the final name guessed for a temporary one. */
   readonly key: Key
+  /** Empty: asked for, at the time `at`, and whether the server began it is not known. */
   readonly id: string
   readonly stage: StageId
+  readonly at?: Milliseconds
 }
 
 /** A failure that will not pass by itself; the data stays until a person or a new change acts. */

@@ -107,3 +107,13 @@ export function keepEmptied(ctx: FsContext, dir: DirNode, without: Node): readon
   if (!dir.meta) dir.meta = freshMeta(ctx, dir)
   return [changeOf(dir, { is: 'absent' })]
 }
+
+/** The times of what was written go to the journal: at each close of a descriptor and before an fsync. */
+export function commitTimes(ctx: FsContext, node: FileNode): void {
+  if (!node.timesDirty) return
+  if (node.parent) {
+    stampMeta(ctx, node)
+    commit(ctx, [changeOf(node)], [node])
+  }
+  node.timesDirty = false
+}

@@ -5,10 +5,10 @@ import { advance } from '../core/window.ts'
 import { readStaged } from '../writeback/staged-read.ts'
 import type { Staged } from '../writeback/staged.ts'
 import { loadMeta } from './attributes.ts'
-import { changeOf, commit, metaForNewContent, stampMeta, storedOf } from './commit.ts'
+import { changeOf, commit, commitTimes, metaForNewContent, stampMeta, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
-import { sizeOf, type FileNode } from './node.ts'
+import type { FileNode } from './node.ts'
 import type { FileHandle } from './open.ts'
 
 /** Objects above this are no file that a JavaScript number can address exactly. */
@@ -99,9 +99,15 @@ export async function write(
 export async function truncate(ctx: FsContext, node: FileNode, size: Bytes): Promise<void> {
   if (size > LARGEST) throw new FsError('EFBIG', `${node.name} is too large`)
   if (size === 0 && node.content.is !== 'staged') return empty(ctx, node)
-  if (size === sizeOf(node) && node.content.is === 'staged') return
   await change(ctx, node, staged => staged.truncate(size))
-  if (node.parent && node.writers === 0) ctx.writeBack.rest(node.key)
+  ended(ctx, node)
+}
+
+/** A change without a handle: nobody will close it. */
+function ended(ctx: FsContext, node: FileNode): void {
+  if (!node.parent || node.writers > 0) return
+  commitTimes(ctx, node)
+  ctx.writeBack.rest(node.key)
 }
 
 /** Nothing of the old bytes is needed: a staged file without a base. */
@@ -116,7 +122,7 @@ async function empty(ctx: FsContext, node: FileNode): Promise<void> {
     throw error
   }
   written(ctx, node)
-  if (node.parent && node.writers === 0) ctx.writeBack.rest(node.key)
+  ended(ctx, node)
 }
 
 /** Runs a change of the staged bytes under its lock, making the file staged first. */

@@ -4,7 +4,7 @@ import type { HandleId, ObjectVersion } from '../core/types.ts'
 import { initialWindow, type Window } from '../core/window.ts'
 import type { OpenFlags } from './api.ts'
 import { applyHead } from './attributes.ts'
-import { changeOf, commit, stampMeta } from './commit.ts'
+import { commitTimes } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { truncate } from './content.ts'
 import type { FileNode } from './node.ts'
@@ -64,16 +64,6 @@ async function revalidate(ctx: FsContext, node: FileNode): Promise<void> {
     if (node.parent && !ctx.writeBack.get(node.key)) detach(ctx, node)
     throw new FsError('ENOENT', `${node.key} is gone from the bucket`, error)
   }
-}
-
-/** The times of what was written go to the journal: at each close of a descriptor and before an fsync. */
-export function commitTimes(ctx: FsContext, node: FileNode): void {
-  if (!node.timesDirty) return
-  if (node.parent) {
-    stampMeta(ctx, node)
-    commit(ctx, [changeOf(node)], [node])
-  }
-  node.timesDirty = false
 }
 
 export async function flush(ctx: FsContext, handle: FileHandle): Promise<void> {

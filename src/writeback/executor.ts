@@ -18,6 +18,8 @@ export interface Outcome {
   readonly revision?: number
   /** The metadata the object has, where it is not the desired one. */
   readonly meta?: ObjectMeta
+  /** The upload that was completed. */
+  readonly upload?: string
 }
 
 const EMPTY: ObjectMeta = { user: {} }

@@ -51,7 +51,7 @@ export class PartUpload {
 
   /** Starts sending parts that are full and that writing has left behind. Never waits, never throws. */
   advance(): void {
-    if (this.#quiet) return
+    if (this.#quiet || this.#aborter.signal.aborted) return
     const { layout, front, stage } = this.#staged
     const written = Math.min(front, stage.size)
     const last = written === 0 ? 0 : layout.partOf(written) - 1
@@ -85,17 +85,12 @@ export class PartUpload {
     return Array.from({ length: count }, (_, at) => this.#sent.get(at + 1)!.part)
   }
 
-  /** Stops and frees what the server holds; failures are left to the clean-up of old uploads. */
-  async abort(): Promise<void> {
+  /** Sends nothing more; resolves, when nothing is under way, with the parts that the server has. Never rejects. */
+  async stop(): Promise<Part[]> {
     this.#quiet = true
     this.#aborter.abort()
     await Promise.allSettled(this.#running.values())
-    await this.#ports.store
-      .abortUpload(
-        this.upload,
-        [...this.#sent.values()].map(sent => sent.part),
-      )
-      .catch(() => {})
+    return [...this.#sent.values()].map(sent => sent.part)
   }
 
   #range(number: number) {

@@ -10,13 +10,14 @@ import type { Part, PutOptions, Stored, Upload } from '../store/store.ts'
 import { PartUpload, type PartPorts } from './part-upload.ts'
 import type { Staged } from './staged.ts'
 import { readStaged } from './staged-read.ts'
+import type { UploadRecords } from './upload-records.ts'
 
 export interface SendPorts extends PartPorts {
   readonly reader: ObjectReader
   /** Wanted size of a part in bytes. */
   readonly partSize: Bytes
-  /** Told of an upload before its first part is sent, so that it can be cleaned up after a crash. */
-  readonly begun: (key: Key, upload: Upload, staged: Staged) => void
+  /** Told of every upload, so that none is left on the server. */
+  readonly uploads: Pick<UploadRecords, 'beginning' | 'began' | 'ended'>
 }
 
 export interface SendRequest {
@@ -33,6 +34,8 @@ export interface Sent {
   readonly revision: number
   /** The metadata that the object has, where it is not what was asked for now. */
   readonly meta?: ObjectMeta
+  /** The upload that was completed. */
+  readonly upload?: string
 }
 
 /** Thrown when the file was written to while it was sent: what was sent is no version of it. Not a failure. */
@@ -55,10 +58,8 @@ export async function sendStaged(ports: SendPorts, request: SendRequest): Promis
 
 async function sendWhole(ports: SendPorts, { key, staged, options }: SendRequest): Promise<Sent> {
   const { store, reader, bodies } = ports
-  if (staged.upload) {
-    await staged.upload.abort()
-    staged.upload = undefined
-  }
+  void staged.upload?.stop()
+  staged.upload = undefined
   return bodies.run(staged.stage.size, async () => {
     const { body, revision } = await staged.lock.run(async () => {
       const whole = new Uint8Array(staged.stage.size)
@@ -81,13 +82,27 @@ export async function beginParts(
   options: PutOptions,
 ): Promise<PartUpload> {
   if (staged.upload && staged.upload.upload.key === key) return staged.upload
-  const old = staged.upload
+  void staged.upload?.stop()
   staged.upload = undefined
-  await old?.abort()
-  const upload = await ports.store.createUpload(key, options)
-  ports.begun(key, upload, staged)
+  const upload = await create(ports, key, staged, options)
   staged.upload = new PartUpload(ports, staged, upload, options.meta)
   return staged.upload
+}
+
+async function create(
+  { store, uploads }: SendPorts,
+  key: Key,
+  staged: Staged,
+  options: PutOptions,
+): Promise<Upload> {
+  uploads.beginning(key, staged)
+  let upload: Upload | undefined
+  try {
+    upload = await store.createUpload(key, options)
+  } finally {
+    uploads.began(staged, upload)
+  }
+  return upload
 }
 
 async function sendParts(ports: SendPorts, request: SendRequest): Promise<Sent> {
@@ -100,13 +115,17 @@ async function sendParts(ports: SendPorts, request: SendRequest): Promise<Sent> 
     const stored = await ports.store.completeUpload(parts.upload, list, options)
     staged.upload = undefined
     // Swift takes the metadata of the manifest, S3 that of the beginning.
-    return ports.store.features.metadataInPlace
-      ? { stored, revision }
-      : { stored, revision, meta: parts.meta }
+    const sent = { stored, revision, upload: parts.upload.id }
+    return ports.store.features.metadataInPlace ? sent : { ...sent, meta: parts.meta }
   } catch (error) {
-    // The server forgot it (a life-cycle rule, a restart): the next try begins anew.
-    if (error instanceof StoreError && error.kind === 'not-found') staged.upload = undefined
-    throw error
+    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
+    // It was completed and the reply got lost, or the server forgot it: the next try begins anew and finds out.
+    staged.upload = undefined
+    ports.uploads.ended(staged, parts.upload.id)
+    throw new StoreError('unavailable', `the upload of ${key} is gone`, {
+      ...error.details,
+      cause: error,
+    })
   }
 }
 
@@ -116,24 +135,40 @@ async function sendChanged(ports: SendPorts, request: SendRequest): Promise<Sent
   const { stage } = staged
   const { revision } = stage
   const plan = planOf(ports, staged)
-  const upload = await store.createUpload(key, options)
-  ports.begun(key, upload, staged)
+  const upload = await create(ports, key, staged, options)
   const done: Part[] = []
+  let failed = false
   try {
     let next = 0
     const worker = async () => {
-      for (let planned = plan[next++]; planned; planned = plan[next++]) {
+      for (let planned = plan[next++]; planned && !failed; planned = plan[next++]) {
         if (stage.revision !== revision) throw new Overtaken()
         done.push(await sendPlanned(ports, staged, upload, planned))
       }
     }
-    await Promise.all(Array.from({ length: 4 }, worker))
+    await allOf(Array.from({ length: 4 }, () => worker().catch(fail)))
     if (stage.revision !== revision) throw new Overtaken()
     done.sort((a, b) => a.number - b.number)
-    return { stored: await store.completeUpload(upload, done, options), revision }
+    const stored = await store.completeUpload(upload, done, options)
+    return { stored, revision, upload: upload.id }
   } catch (error) {
-    await store.abortUpload(upload, done).catch(() => {})
+    // Where that fails too, the record stays and the abort is tried again.
+    await store.abortUpload(upload, done).then(
+      () => ports.uploads.ended(staged, upload.id),
+      () => {},
+    )
     throw error
+  }
+  function fail(error: unknown): never {
+    failed = true
+    throw error
+  }
+}
+
+/** Waits for all, then rejects with the first that did: a part that arrives after the abort would stay. */
+async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) {
+    if (result.status === 'rejected') throw result.reason
   }
 }
 

@@ -105,13 +105,19 @@ export class StagedFiles {
     return staged
   }
 
-  /** One user less; the last one removes the file. */
+  /** One that is in use. */
+  find(id: StageId): Staged | undefined {
+    return this.#open.get(id)?.staged
+  }
+
+  /** One user less; the last one removes the file. An upload of it is left to whoever has its record. */
   release(id: StageId): void {
     const known = this.#open.get(id)
     if (!known) return
     known.users -= 1
     if (known.users > 0) return
     this.#open.delete(id)
+    void known.staged.upload?.stop()
     known.staged.stage.close()
     this.#journal.removeStage(id)
   }

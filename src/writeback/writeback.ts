@@ -9,11 +9,11 @@ import { backoff } from '../core/backoff.ts'
 import { DueQueue } from '../core/due-queue.ts'
 import type { StoreError } from '../core/errors.ts'
 import type { Clock, Log, Random, Timer } from '../core/ports.ts'
-import type { Desired, KeyRecord, StoredState, UploadRecord } from '../core/state.ts'
+import type { Desired, KeyRecord, StoredState } from '../core/state.ts'
 import { finalName, isTemporaryName } from '../core/temp-name.ts'
 import type { Key, Milliseconds, ObjectMeta } from '../core/types.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Stored, Upload } from '../store/store.ts'
+import type { Stored } from '../store/store.ts'
 import { Deletes } from './deletes.ts'
 import { asStoreError, copy, putOptions, send, setMeta } from './executor.ts'
 import type { ExecutorPorts, Outcome } from './executor.ts'
@@ -24,6 +24,7 @@ import { circleThrough, isSettled, nextAction, type Action } from './plan.ts'
 import { beginParts, Overtaken, singlePutLimit } from './send.ts'
 import type { Staged } from './staged.ts'
 import { KeyStates } from './states.ts'
+import { stageOf, UploadRecords } from './upload-records.ts'
 
 export interface Change {
   readonly key: Key
@@ -44,7 +45,7 @@ export interface WriteBackEvents {
   conflict(key: Key, error: StoreError): Promise<boolean>
 }
 
-export interface WriteBackOptions extends Omit<ExecutorPorts, 'begun'> {
+export interface WriteBackOptions extends Omit<ExecutorPorts, 'uploads'> {
   readonly journal: Journal
   readonly clock: Clock
   readonly random: Random
@@ -65,6 +66,7 @@ export class WriteBack {
   readonly #states = new KeyStates()
   readonly #queue = new DueQueue()
   readonly #deletes: Deletes
+  readonly #uploads: UploadRecords
   #events: WriteBackEvents | undefined
   #running = 0
   #timer: Timer | undefined
@@ -73,7 +75,8 @@ export class WriteBack {
 
   constructor(options: WriteBackOptions) {
     this.#o = options
-    this.#ports = { ...options, begun: (key, upload, staged) => this.#begun(key, upload, staged) }
+    this.#uploads = new UploadRecords({ ...options, states: this.#states })
+    this.#ports = { ...options, uploads: this.#uploads }
     this.#deletes = new Deletes({
       store: options.store,
       states: this.#states,
@@ -91,7 +94,7 @@ export class WriteBack {
     for (const record of records) {
       const state = newState(record.key, record.desired, record.stored, now)
       state.sending = record.sending ?? false
-      if (record.upload) void this.#o.store.abortUpload(record.upload, []).catch(() => {})
+      state.upload = record.upload
       this.#states.set(state)
       this.#retain(record.desired)
       this.#schedule(state, now)
@@ -117,19 +120,25 @@ export class WriteBack {
   change(changes: readonly Change[]): void {
     const put: KeyRecord[] = []
     const remove: Key[] = []
+    const moves = this.#uploads.moves(changes)
     for (const { key, desired, stored } of changes) {
       const state = this.#states.get(key)
       const known = state?.stored ?? stored
+      const upload = moves.has(key) ? moves.get(key) : state?.upload
       const next = { key, desired, stored: known }
-      if (isSettled(next) && !state?.busy && !state?.sending) remove.push(key)
+      if (isSettled(next) && !state?.busy && !state?.sending && !upload) remove.push(key)
       else {
-        const { parked: _, ...rest } = state ? recordOf(state) : { key, stored: known }
-        put.push({ ...rest, desired } as KeyRecord)
+        const sending = state?.sending ? { sending: true } : {}
+        put.push({ ...next, ...sending, ...(upload ? { upload } : {}) })
       }
     }
     this.#o.journal.commit({ put, remove })
     const removed = new Set(remove)
-    for (const one of changes) this.#apply(one, removed.has(one.key))
+    for (const one of changes) {
+      this.#apply(one, removed.has(one.key))
+      const state = this.#states.get(one.key)
+      if (state && moves.has(one.key)) state.upload = moves.get(one.key)
+    }
   }
 
   /** The last writer closed it: it is due after its rest. */
@@ -152,9 +161,8 @@ export class WriteBack {
       return
     if (staged.upload) return staged.upload.advance()
     const state = this.#states.get(key)
-    if (!state || state.busy || this.#beginning.has(staged.id) || this.#o.store.limits.maxParts < 2)
-      return
-    this.#beginning.add(staged.id)
+    if (!state || state.busy || state.upload || this.#closed) return
+    if (this.#o.store.limits.maxParts < 2 || this.#uploads.isBeginning(state)) return
     const target = streamKey(key)
     const options = {
       meta: putOptions(state, this.#o.acl).meta,
@@ -165,9 +173,16 @@ export class WriteBack {
       .catch((error: unknown) =>
         this.#o.log.debug('sending ahead failed', { key, error: String(error) }),
       )
-      .finally(() => this.#beginning.delete(staged.id))
+      .finally(() => this.#afterBeginning(staged))
   }
-  readonly #beginning = new Set<string>()
+
+  /** Whoever waited for the end of it; also a key that has the upload though its file is gone. */
+  #afterBeginning(staged: Staged): void {
+    for (const state of this.#states.all()) {
+      const stages = [stageOf(state.desired), state.upload?.stage]
+      if (!state.busy && stages.includes(staged.id)) this.#schedule(state, state.due)
+    }
+  }
 
   /**
    * Resolves when the bucket holds what is desired now for these keys, or something newer. Rejects with the StoreError
@@ -285,6 +300,11 @@ export class WriteBack {
   }
 
   #start(state: KeyState): void {
+    // Goes on when it is known which upload there is.
+    if (this.#uploads.isBeginning(state)) return
+    if (this.#uploads.isDead(state, ({ stage }) => stage.size <= singlePutLimit(this.#ports))) {
+      return void this.#abortUpload(state)
+    }
     const action = nextAction(state, this.#states.dependentsOf(state.key))
     switch (action.do) {
       case 'settle':
@@ -334,6 +354,33 @@ export class WriteBack {
       this.#free(state)
       this.#failed(state, asStoreError(error, 'GetObject', state.key))
     }
+  }
+
+  async #abortUpload(state: KeyState): Promise<void> {
+    this.#occupy(state)
+    let failure: StoreError | undefined
+    try {
+      await this.#uploads.abort(state)
+    } catch (error) {
+      failure = asStoreError(error, 'AbortMultipartUpload', state.key)
+    }
+    this.#free(state)
+    if (this.#closed || this.#states.get(state.key) !== state) return
+    try {
+      if (failure?.passing) return this.#failed(state, failure)
+      if (failure)
+        this.#o.log.warn('an unfinished upload is left', {
+          ...state.upload,
+          message: failure.message,
+        })
+      state.upload = undefined
+      state.failures = 0
+      this.#o.journal.commit({ put: [recordOf(state)], remove: [] })
+      this.#schedule(state, state.due)
+    } catch (error) {
+      this.#failed(state, error)
+    }
+    this.#arm()
   }
 
   async #perform(state: KeyState, action: Action): Promise<void> {
@@ -399,7 +446,8 @@ export class WriteBack {
   #succeeded(state: KeyState, rev: number, { stored, outcome }: Finish): void {
     state.failures = 0
     state.lastError = undefined
-    state.upload = undefined
+    if (outcome?.upload !== undefined && outcome.upload === state.upload?.id)
+      state.upload = undefined
     state.stored = stored
       ? { is: 'version', etag: stored.etag, size: stored.size }
       : { is: 'absent' }
@@ -446,11 +494,29 @@ export class WriteBack {
   }
 
   #settle(state: KeyState, stored: Stored | undefined, rev: number | undefined): void {
-    this.#o.journal.commit({ put: [], remove: [state.key] })
     const meta = state.desired.is === 'present' ? state.desired.meta : undefined
-    this.#remove(state)
+    if (state.upload) this.#keepForUpload(state)
+    else {
+      this.#o.journal.commit({ put: [], remove: [state.key] })
+      this.#remove(state)
+    }
     if (rev !== undefined) this.#events?.settled(state.key, stored, meta)
     resolveWaiters(state, Infinity)
+  }
+
+  /** The record stays, settled, until the upload that it names is aborted. */
+  #keepForUpload(state: KeyState): void {
+    const { key, stored, desired: before } = state
+    const source =
+      stored.is === 'version' ? { key, etag: stored.etag, size: stored.size } : undefined
+    state.desired = source
+      ? { is: 'present', content: { from: 'stored', source } }
+      : { is: 'absent' }
+    this.#o.journal.commit({ put: [recordOf(state)], remove: [] })
+    this.#states.set(state, before)
+    this.#release(before)
+    this.#unblock(before)
+    this.#schedule(state, 0)
   }
 
   #failed(state: KeyState, thrown: unknown): void {
@@ -518,19 +584,6 @@ export class WriteBack {
       this.#remove(state)
       resolveWaiters(state, Infinity)
     } else this.#o.journal.commit({ put: [recordOf(state)], remove: [] })
-  }
-
-  #begun(key: Key, upload: Upload, staged: Staged): void {
-    const owner = [...this.#states.all()].find(
-      state =>
-        state.desired.is === 'present' &&
-        state.desired.content.from === 'stage' &&
-        state.desired.content.stage === staged.id,
-    )
-    if (!owner) return
-    const record: UploadRecord = { key, id: upload.id, stage: staged.id }
-    owner.upload = record
-    this.#o.journal.commit({ put: [recordOf(owner)], remove: [] })
   }
 
   #remove(state: KeyState): void {
