@@ -1,10 +1,11 @@
 /** Finding a name in a directory: from memory where it is fresh, else by a listing, else by asking for the one name. */
 import { childKey } from '../core/key-name.ts'
 import { FsError, StoreError } from '../core/errors.ts'
-import type { ObjectHead } from '../store/store.ts'
+import type { Key } from '../core/types.ts'
+import type { ListPage, ObjectHead } from '../store/store.ts'
 import { applyHead } from './attributes.ts'
 import type { FsContext } from './context.ts'
-import { isFresh, loadDir, seeDir, seeFile } from './listing.ts'
+import { isEmptied, isFresh, isGone, loadDir, seeDir, seeFile } from './listing.ts'
 import { isDir, type DirNode, type Node } from './node.ts'
 import { detach } from './tree.ts'
 
@@ -41,7 +42,7 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
       fileKey === undefined ? undefined : headOrNothing(ctx, fileKey),
       dirKey === undefined ? undefined : ctx.store.list({ prefix: dirKey, limit: 1 }),
     ])
-    const isThere = dirKey !== undefined && below !== undefined && below.objects.length > 0
+    const isThere = dirKey !== undefined && (await hasObjects(ctx, dirKey, below, started))
     const known = dir.children.get(name)
     if (isThere) return seeDir(ctx, dir, name, dirKey)
     if (known && ctx.writeBack.get(known.key)?.desired.is === 'present') return known
@@ -58,6 +59,18 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
   } finally {
     ctx.recent.ended(started)
   }
+}
+
+/** Whether a listing shows objects below a prefix that the mount has not deleted. */
+async function hasObjects(
+  ctx: FsContext,
+  prefix: Key,
+  below: ListPage | undefined,
+  started: number,
+): Promise<boolean> {
+  const first = below?.objects[0]
+  if (!first) return false
+  return !isGone(ctx, first.key, started) || !(await isEmptied(ctx, prefix, started))
 }
 
 function hasUnsettled(ctx: FsContext, node: Node): boolean {

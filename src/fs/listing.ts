@@ -107,7 +107,8 @@ async function withoutEmptied(
   return { objects: found.objects, prefixes: found.prefixes.filter(one => !empty.has(one)) }
 }
 
-async function isEmptied(ctx: FsContext, prefix: string, started: number): Promise<boolean> {
+/** Whether the mount has deleted all objects below the prefix that a listing still shows. */
+export async function isEmptied(ctx: FsContext, prefix: string, started: number): Promise<boolean> {
   let token: string | undefined
   for (;;) {
     const page = await ctx.store.list({ prefix, ...(token === undefined ? {} : { token }) })
@@ -117,7 +118,8 @@ async function isEmptied(ctx: FsContext, prefix: string, started: number): Promi
   }
 }
 
-function isGone(ctx: FsContext, key: Key, started: number): boolean {
+/** Whether the mount has deleted the object, whatever a listing begun at `started` says. */
+export function isGone(ctx: FsContext, key: Key, started: number): boolean {
   const state = ctx.writeBack.get(key)
   if (state) return state.desired.is === 'absent'
   return ctx.recent.of(key, started) === false
