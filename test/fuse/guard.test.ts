@@ -3,7 +3,7 @@ import t from 'tap'
 import { FsError, StoreError } from '../../src/core/errors.ts'
 import type { Errno } from '../../src/core/errors.ts'
 import type { Log, LogFields } from '../../src/core/ports.ts'
-import { Guard } from '../../src/fuse/native/guard.ts'
+import { Guard } from '../../src/fuse/guard.ts'
 
 interface Answers {
   readonly done: unknown[]

@@ -4,13 +4,8 @@ import { DEFAULT_DEADLINES } from '../../src/fuse/link.ts'
 import type { LinkOptions } from '../../src/fuse/link.ts'
 import { parseMounts } from '../../src/fuse/mountinfo.ts'
 import { optionString } from '../../src/fuse/native/options.ts'
-import {
-  direntWords,
-  isListable,
-  nameFits,
-  statWords,
-  statfsWords,
-} from '../../src/fuse/native/stat.ts'
+import { isListable, nameFits } from '../../src/fuse/names.ts'
+import { direntWords, statWords, statfsWords } from '../../src/fuse/native/stat.ts'
 import { timesOf } from '../../src/fuse/native/times.ts'
 
 const ATTR = {

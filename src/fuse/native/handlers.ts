@@ -13,9 +13,10 @@
  * must not happen: `FileSystem.read` has its own, much shorter, deadlines.
  */
 import type { FileSystem } from '../../fs/api.ts'
+import { isForeign } from '../names.ts'
 import type { Binding } from './binding.ts'
-import type { Guard } from './guard.ts'
-import { Operations, isForeign } from './operations.ts'
+import type { Guard } from '../guard.ts'
+import { Operations } from './operations.ts'
 import { Paths } from './paths.ts'
 import { NO_STAT, NO_STATFS, direntWords, statWords, statfsWords } from './stat.ts'
 import { timesOf } from './times.ts'

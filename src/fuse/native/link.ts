@@ -16,7 +16,7 @@ import { readMounts } from '../mountinfo.ts'
 import { unmountPoint } from '../unmount.ts'
 import { loadNative } from './binding.ts'
 import type { Binding } from './binding.ts'
-import { Guard } from './guard.ts'
+import { Guard } from '../guard.ts'
 import { buildHandlers } from './handlers.ts'
 import { optionString } from './options.ts'
 

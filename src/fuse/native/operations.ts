@@ -10,7 +10,9 @@
  */
 import { FsError } from '../../core/errors.ts'
 import type { HandleId, Ino, Nanoseconds } from '../../core/types.ts'
-import type { Attr, AttrChange, DirEntry, FileSystem, OpenFlags } from '../../fs/api.ts'
+import type { Attr, AttrChange, DirEntry, FileSystem } from '../../fs/api.ts'
+import { isForeign } from '../names.ts'
+import { openFlags } from '../open-flags.ts'
 import type { Paths } from './paths.ts'
 
 const PERM = 0o7777
@@ -20,13 +22,6 @@ const S_IFREG = 0o100000
 const UNCHANGED_ID = 4294967295
 /** fuse-native passes descriptors as signed 32 bits. */
 const LARGEST_HANDLE = 2147483647
-
-// open(2) flags of Linux.
-const O_ACCMODE = 3
-const O_WRONLY = 1
-const O_RDWR = 2
-const O_TRUNC = 0o1000
-const O_APPEND = 0o2000
 
 const XATTR_CREATE = 1
 const XATTR_REPLACE = 2
@@ -231,20 +226,5 @@ export class Operations {
     }
     this.#inodes.set(handle, ino)
     return handle
-  }
-}
-
-/** Kinds of attributes that the kernel asks for on its own (before each write!) and that no bucket has. */
-export function isForeign(name: string): boolean {
-  return name.startsWith('security.') || name.startsWith('system.')
-}
-
-function openFlags(flags: number): OpenFlags {
-  const mode = flags & O_ACCMODE
-  return {
-    read: mode !== O_WRONLY,
-    write: mode === O_WRONLY || mode === O_RDWR,
-    append: (flags & O_APPEND) !== 0,
-    truncate: (flags & O_TRUNC) !== 0,
   }
 }

@@ -12,7 +12,7 @@
 import { FsError } from '../../core/errors.ts'
 import type { Ino } from '../../core/types.ts'
 import type { Attr, FileSystem } from '../../fs/api.ts'
-import { nameFits } from './stat.ts'
+import { nameFits } from '../names.ts'
 
 export const ROOT: Ino = 1
 /** Bound on remembered paths of each kind; when it is reached, all are forgotten. */

@@ -6,6 +6,7 @@
  */
 import type { Attr, DirEntry, FileKind, FsStat } from '../../fs/api.ts'
 import type { Ino, Nanoseconds } from '../../core/types.ts'
+import { isListable } from '../names.ts'
 
 const WORDS = 18
 const TWO_32 = 4294967296
@@ -94,19 +95,6 @@ export function direntWords(listing: Listing): { names: string[]; stats: Uint32A
     if (isListable(name)) add(name, kind === undefined ? 0 : TYPE[kind], ino)
   }
   return { names, stats }
-}
-
-/** A name that a directory entry can hold: one bad name would make the whole listing fail. */
-export function isListable(name: string): boolean {
-  if (name === '' || name === '.' || name === '..') return false
-  if (name.includes('/') || name.includes('\0')) return false
-  return nameFits(name)
-}
-
-/** At most 255 bytes. Counting is left out where the length in characters settles it. */
-export function nameFits(name: string): boolean {
-  if (name.length <= 85) return true
-  return name.length <= 255 && Buffer.byteLength(name) <= 255
 }
 
 function put64(index: number, value: number): void {

@@ -1,18 +1,18 @@
 /**
  * The reply guard: every request of the kernel is answered exactly once and in time.
  *
- * fuse-native's C code posts a semaphore per answer. A second answer would be taken for the next request
- * of that thread, a missing one leaves the calling program in a state that not even SIGKILL ends. So an
- * answer passes here: once, with whatever was thrown turned into an errno, and by a deadline in any case.
+ * A second answer would be taken for that of another request (fuse-native's C code posts a semaphore for
+ * each), a missing one leaves the calling program in a state that not even SIGKILL ends. So an answer passes
+ * here: once, with whatever was thrown turned into an errno, and by a deadline in any case.
  *
  * One timer looks at all waiting requests every `TICK`: a timer for each would cost a quarter of the speed
  * of small requests.
  */
-import { FsError } from '../../core/errors.ts'
-import type { Log } from '../../core/ports.ts'
-import type { Milliseconds } from '../../core/types.ts'
-import { answerFor, errnoNumber, isNotable } from '../errno.ts'
-import type { Deadlines } from '../link.ts'
+import { FsError } from '../core/errors.ts'
+import type { Log } from '../core/ports.ts'
+import type { Milliseconds } from '../core/types.ts'
+import { answerFor, errnoNumber, isNotable } from './errno.ts'
+import type { Deadlines } from './link.ts'
 
 /** How exactly a deadline is kept. */
 const TICK: Milliseconds = 1000
@@ -23,9 +23,13 @@ const MAX_RECENT = 256
 
 const DURABLE: ReadonlySet<string> = new Set(['flush', 'fsync', 'fsyncdir', 'release'])
 
-interface Request {
+/** A path, or how to find it: looked for only where something is to be said of it. */
+export type PathOf = string | (() => string)
+
+/** A request that `run` was called for. */
+export interface Request {
   readonly operation: string
-  readonly path: string
+  readonly path: PathOf
   readonly since: number
   readonly limit: number
   readonly fail: (errno: number) => void
@@ -60,11 +64,11 @@ export class Guard {
    */
   run<T>(
     operation: string,
-    path: string,
+    path: PathOf,
     work: () => Promise<T>,
     answer: (value: T) => void,
     fail: (errno: number) => void,
-  ): void {
+  ): Request {
     const limit = DURABLE.has(operation) ? this.#limits.durable : this.#limits.other
     const request = { operation, path, since: this.#ticks, limit, fail }
     this.#waiting.add(request)
@@ -73,7 +77,7 @@ export class Guard {
       result = work()
     } catch (error) {
       this.#fail(request, error)
-      return
+      return request
     }
     // A work that returns no promise is a mistake; resolve() makes it an answer all the same.
     Promise.resolve(result).then(
@@ -82,6 +86,17 @@ export class Guard {
       },
       (error: unknown) => this.#fail(request, error),
     )
+    return request
+  }
+
+  /** Answers a request with an error before its work has ended; nothing where it has been answered. */
+  stop(request: Request, error: FsError): void {
+    this.#fail(request, error)
+  }
+
+  /** Whether it is not answered yet. */
+  isWaiting(request: Request): boolean {
+    return this.#waiting.has(request)
   }
 
   /** Stops watching; for after the mount's end. */
@@ -116,14 +131,15 @@ export class Guard {
   }
 
   #report(request: Request, error: FsError): void {
-    const same = `${request.operation} ${error.errno} ${request.path}`
+    const path = typeof request.path === 'string' ? request.path : request.path()
+    const same = `${request.operation} ${error.errno} ${path}`
     const last = this.#recent.get(same)
     if (last !== undefined && this.#ticks - last < QUIET_TICKS) return
     if (this.#recent.size >= MAX_RECENT) this.#recent.clear()
     this.#recent.set(same, this.#ticks)
     this.#log.error('operation failed', {
       operation: request.operation,
-      path: request.path,
+      path,
       errno: error.errno,
       reason: error.message,
       cause: error.cause,
