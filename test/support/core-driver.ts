@@ -13,7 +13,7 @@ import {
   type Outcome,
   type Stat,
 } from './file-ops.ts'
-import { admits, type Entry, type ReferenceModel } from './reference-model.ts'
+import { admits, ReferenceModel, type DirEntry, type Entry } from './reference-model.ts'
 
 const utf8 = new TextEncoder()
 
@@ -219,6 +219,29 @@ async function viewOf(core: Core, attr: Attr): Promise<View> {
     await fs.release(handle)
   }
   return { kind, perm, uid, gid, mtime, xattrs, bytes }
+}
+
+/** What programs see in the core, as a model. */
+export async function modelOf(core: Core): Promise<ReferenceModel> {
+  const model = new ReferenceModel()
+  const walk = async (ino: number, into: DirEntry): Promise<void> => {
+    const handle = await core.fs.opendir(ino)
+    const entries = await core.fs.readdir(handle)
+    await core.fs.releasedir(handle)
+    for (const { name } of entries) {
+      const attr = await core.fs.lookup(ino, name)
+      const { kind, perm, uid, gid, mtime, xattrs, bytes } = await viewOf(core, attr)
+      const common = { perm, uid, gid, mtime: { from: mtime, to: mtime }, xattrs: new Map(xattrs) }
+      if (kind === 'directory') {
+        const dir: DirEntry = { kind, children: new Map(), marked: false, ...common }
+        into.children.set(name, dir)
+        await walk(attr.ino, dir)
+        dir.marked = dir.children.size === 0
+      } else into.children.set(name, { kind: kind as 'file' | 'symlink', bytes, ...common })
+    }
+  }
+  await walk(1, model.root)
+  return model
 }
 
 interface View {

@@ -1,0 +1,356 @@
+/**
+ * One simulated life of a mount, by seed: random operations while the network fails and the daemon dies at any
+ * await, over a journal on a simulated disk. The model of files knows what was acknowledged; what differs is found.
+ *
+ * - A kill loses nothing: the next mount shows every acknowledged change at once.
+ * - A power cut loses nothing that was fsynced; what else is there is taken as it is found.
+ * - Bytes that arrive in the bucket were a file's whole content at some moment.
+ * - In the end the bucket is the model, and nothing else is left: no upload, no staged file, no record.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock, Random, Timer } from '../../src/core/ports.ts'
+import { MemoryJournal } from '../../src/journal/memory-journal.ts'
+import type { FaultRates } from '../../src/store/memory/faults.ts'
+import { MemoryStore } from '../../src/store/memory/memory-store.ts'
+import type { MemoryStoreOptions } from '../../src/store/memory/options.ts'
+import type { Stored } from '../../src/store/store.ts'
+import { Core, objectOf, TINY } from '../support/core.ts'
+import {
+  bucketDifferences,
+  CoreDriver,
+  leftovers,
+  modelOf,
+  nowOf,
+  sameOutcome,
+  treeDifferences,
+} from '../support/core-driver.ts'
+import { randomOp, type Op, type Outcome } from '../support/file-ops.ts'
+import { ReferenceModel, type Entry, type Span } from '../support/reference-model.ts'
+import { seeded, VirtualClock } from '../support/virtual-clock.ts'
+
+export interface SimOptions {
+  /** Operations in a life. */
+  readonly steps: number
+  readonly crash: 'kill' | 'power' | 'none'
+  /** Mean number of timers that fire between crashes. */
+  readonly between: number
+  readonly rates: FaultRates
+  readonly fsync: 'bucket' | 'journal'
+  readonly store?: Partial<MemoryStoreOptions>
+}
+
+const CRASHED = Symbol('crashed')
+const LONG = 1n << 70n
+
+/** A clock for one life of the daemon: its timers die with it, and one of them is its end. */
+class MortalClock implements Clock {
+  dead = false
+  /** Timers until its end; Infinity: it does not die. */
+  left: number
+  readonly #clock: VirtualClock
+  readonly #die: () => void
+
+  constructor(clock: VirtualClock, left: number, die: () => void) {
+    this.#clock = clock
+    this.left = left
+    this.#die = die
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  after(delay: number, call: () => void): Timer {
+    return this.#clock.after(delay, () => {
+      if (this.dead) return
+      if (--this.left > 0) return call()
+      this.dead = true
+      this.#die()
+    })
+  }
+}
+
+/** A bucket that tells what arrives in it. */
+class WatchedStore extends MemoryStore {
+  onStored: (key: string) => void = () => {}
+
+  override async put(...args: Parameters<MemoryStore['put']>): Promise<Stored> {
+    const stored = await super.put(...args)
+    this.onStored(args[0])
+    return stored
+  }
+
+  override async completeUpload(
+    ...args: Parameters<MemoryStore['completeUpload']>
+  ): Promise<Stored> {
+    const stored = await super.completeUpload(...args)
+    this.onStored(args[0].key)
+    return stored
+  }
+}
+
+export class World {
+  readonly #options: SimOptions
+  readonly #random: Random
+  readonly #clock = new VirtualClock()
+  readonly #memory: WatchedStore
+  /** Hashes of all that files ever were. */
+  readonly #contents = new Set<string>()
+  /** What arrived in the bucket while the operation ran. */
+  readonly #arrived = new Map<string, string>()
+  readonly #history: string[] = []
+  #model = new ReferenceModel()
+  #core!: Core
+  #driver!: CoreDriver
+  #mortal!: MortalClock
+  #crashed!: Promise<typeof CRASHED>
+  #crashes = 0
+  /** Paths that nothing has touched since they were fsynced. */
+  readonly #safe = new Set<string>()
+
+  constructor(seed: number, options: SimOptions) {
+    this.#options = options
+    this.#random = seeded(seed)
+    const random = seeded(seed + 1)
+    this.#memory = new WatchedStore({ clock: this.#clock, random, limits: TINY, ...options.store })
+    this.#memory.onStored = key => void this.#watch(key)
+    this.#start(new MemoryJournal({ pause: () => this.#pause() }))
+    this.#contents.add(hashOf(new Uint8Array(0)))
+  }
+
+  /** What was done, for a person. */
+  get history(): readonly string[] {
+    return this.#history
+  }
+
+  get crashes(): number {
+    return this.#crashes
+  }
+
+  /** Lives; rejects with what is wrong. */
+  async live(): Promise<void> {
+    for (let step = 0; step < this.#options.steps; step++) {
+      await this.#step(randomOp(this.#random))
+    }
+    await this.#end()
+  }
+
+  #pause(): Promise<void> {
+    // Often at once, so that a life is not all waiting for the disk.
+    if (this.#random() < 0.7) return Promise.resolve()
+    return new Promise(done => this.#mortal.after(this.#random() * 5, done))
+  }
+
+  #start(journal: MemoryJournal): void {
+    const { crash, between, rates, fsync } = this.#options
+    const left = crash === 'none' ? Infinity : 1 + Math.floor(this.#random() * 2 * between)
+    let die!: () => void
+    this.#crashed = new Promise(resolve => (die = () => resolve(CRASHED)))
+    const mortal = new MortalClock(this.#clock, left, () => {
+      core.faulty.kill()
+      if (crash === 'power') journal.crash('power', this.#random)
+      else journal.crash('kill')
+      core.stop()
+      die()
+    })
+    this.#mortal = mortal
+    const core = new Core({
+      clock: this.#clock,
+      time: mortal,
+      random: this.#random,
+      memory: this.#memory,
+      journal,
+      faults: { rates, delay: [0, 200], chunk: 100, stallLimit: 30_000 },
+      fs: { fsync },
+    })
+    this.#core = core
+    this.#driver = new CoreDriver(core)
+  }
+
+  async #step(op: Op): Promise<void> {
+    this.#history.push(show(op))
+    const from = nowOf(this.#core)
+    const outcome = op.op === 'wait' ? this.#wait(op.span) : this.#driver.apply(op)
+    const actual = await this.#clock.run(Promise.race([outcome, this.#crashed]))
+    const span = { from, to: nowOf(this.#core) }
+    if (actual === CRASHED) return this.#afterCrash(op, span)
+    this.#history.push(`  ${show(actual)}`)
+    // A read or an fsync may have to give up after its time; nothing has changed then.
+    if (isWeather(actual)) {
+      if (op.op === 'open' || op.op === 'close') this.#model.slots.delete(op.slot)
+      return
+    }
+    const touched = this.#touchedBy(op)
+    const wanted = this.#model.apply(op, { span, actual })
+    if (!sameOutcome(op, actual, wanted)) throw new Error(`should be ${show(wanted)}`)
+    await this.#note(op, touched, actual)
+    this.#checkArrived([this.#model])
+  }
+
+  async #wait(span: number): Promise<Outcome> {
+    await new Promise<void>(done => this.#clock.after(span, done))
+    return { value: undefined }
+  }
+
+  #touchedBy(op: Op): string[] {
+    if ('path' in op) return [op.path, ...('to' in op ? [op.to] : [])]
+    const reads = ['read', 'fstat', 'wait', 'fsync'].includes(op.op)
+    const path = 'slot' in op && !reads ? this.#pathOf(op.slot) : undefined
+    return path === undefined ? [] : [path]
+  }
+
+  /** What an fsync promises, and which promises an operation ends. */
+  async #note(op: Op, touched: readonly string[], actual: Outcome): Promise<void> {
+    for (const path of [...this.#safe]) {
+      if (touched.some(one => `${path}/`.startsWith(`${one}/`))) this.#safe.delete(path)
+    }
+    if (op.op !== 'fsync' || 'errno' in actual) return
+    const path = this.#pathOf(op.slot)
+    if (path === undefined) return
+    this.#safe.add(path)
+    const entry = this.#model.find(path)
+    if (this.#options.fsync !== 'bucket' || entry?.kind !== 'file') return
+    const stored = await objectOf(this.#memory, path).catch(() => undefined)
+    if (!stored || !Buffer.from(stored.bytes).equals(entry.bytes)) {
+      throw new Error(`${path} was fsynced and is not in the bucket as it is`)
+    }
+  }
+
+  #pathOf(slot: number): string | undefined {
+    const file = this.#model.slots.get(slot)?.file
+    for (const [path, entry] of this.#model.all()) if (entry === file) return path
+    return undefined
+  }
+
+  async #watch(key: string): Promise<void> {
+    const { bytes } = await objectOf(this.#memory, key).catch(() => ({ bytes: new Uint8Array(0) }))
+    this.#arrived.set(
+      hashOf(bytes),
+      `${key} arrived with ${bytes.length} bytes at ${this.#clock.now()}`,
+    )
+  }
+
+  /** Whatever arrived must have been a file's whole content at some moment. */
+  #checkArrived(models: readonly ReferenceModel[]): void {
+    const add = (entry: Entry) => {
+      if (entry.kind !== 'directory') this.#contents.add(hashOf(entry.bytes))
+    }
+    for (const model of models) {
+      for (const [, entry] of model.all()) add(entry)
+      for (const { file } of model.slots.values()) add(file)
+    }
+    for (const [hash, text] of this.#arrived) {
+      if (!this.#contents.has(hash)) throw new Error(`never a file's content: ${text}`)
+    }
+    this.#arrived.clear()
+  }
+
+  async #afterCrash(op: Op, span: Span): Promise<void> {
+    const { crash } = this.#options
+    this.#crashes += 1
+    this.#history.push(`  ${crash} at ${this.#clock.now()}`)
+    loosen(this.#model)
+    const done = this.#model.copy()
+    done.apply(op, { span, actual: { errno: '' } })
+    loosen(done)
+    const open = 'slot' in op ? this.#pathOf(op.slot) : undefined
+    const changed = 'path' in op ? op.path : open
+    this.#checkArrived([this.#model, done])
+    for (const model of [this.#model, done]) model.closeAll()
+    this.#start(this.#core.journal.reopen())
+    const { left } = this.#mortal
+    this.#mortal.left = Infinity
+    this.#core.faulty.setRates({})
+    if (crash === 'kill') await this.#afterKill(done, changed)
+    else await this.#afterPower(this.#touchedBy(op))
+    this.#mortal.left = left
+    this.#core.faulty.setRates(this.#options.rates)
+    this.#checkArrived([this.#model])
+  }
+
+  /** All is there that was acknowledged; what was under way is there or not. */
+  async #afterKill(done: ReferenceModel, changed: string | undefined): Promise<void> {
+    const before = await this.#differences(this.#model.copy())
+    if (before.length > 0) {
+      const mixed = changed === undefined ? undefined : await this.#mixed(done, changed)
+      const after = await this.#differences(done.copy())
+      if (after.length > 0 && !mixed) {
+        throw new Error(
+          `after the kill: ${before.join('; ')}\nor, had it been done: ${after.join('; ')}`,
+        )
+      }
+      this.#model = done
+    }
+    // Takes over the times that are seen.
+    const wrong = await this.#differences(this.#model)
+    if (wrong.length > 0) throw new Error(`after the kill: ${wrong.join('; ')}`)
+  }
+
+  /** A write that was under way may be there in part: takes that over into `done`. */
+  async #mixed(done: ReferenceModel, path: string): Promise<boolean> {
+    const [from, to] = [this.#model.find(path), done.find(path)]
+    if (from?.kind !== 'file' || to?.kind !== 'file') return false
+    const is = await this.#clock.run(this.#core.bytes(path).catch(() => undefined))
+    if (!is || (is.length !== from.bytes.length && is.length !== to.bytes.length)) return false
+    if (is.some((byte, at) => byte !== (from.bytes[at] ?? 0) && byte !== to.bytes[at])) return false
+    to.bytes = is
+    to.mtime = { from: 0n, to: LONG }
+    return true
+  }
+
+  /** What was fsynced and not touched since is there; the rest is taken as it is found. */
+  async #afterPower(touched: readonly string[]): Promise<void> {
+    const found = await this.#clock.run(modelOf(this.#core))
+    for (const path of this.#safe) {
+      if (touched.some(one => `${path}/`.startsWith(`${one}/`))) continue
+      const [should, is] = [this.#model.find(path), found.find(path)]
+      if (should?.kind !== 'file') continue
+      if (is?.kind !== 'file' || !Buffer.from(is.bytes).equals(should.bytes)) {
+        throw new Error(`${path} was fsynced and is lost by the power cut`)
+      }
+    }
+    this.#model = found
+  }
+
+  #differences(model: ReferenceModel): Promise<string[]> {
+    return this.#clock.run(treeDifferences(this.#core, model))
+  }
+
+  async #end(): Promise<void> {
+    this.#history.push('the network is well, all is sent')
+    this.#mortal.left = Infinity
+    this.#core.faulty.setRates({})
+    await this.#clock.run(this.#driver.closeAll())
+    this.#model.closeAll()
+    const left = await this.#core.drain(86_400_000)
+    await this.#clock.pass(120_000)
+    const fresh = this.#core.other({ time: this.#clock })
+    const wrong = [
+      ...(left > 0 ? [`${left} keys are left`] : []),
+      ...(await this.#differences(this.#model)),
+      ...(await bucketDifferences(this.#core, this.#model)),
+      ...leftovers(this.#core),
+      ...(await this.#clock.run(treeDifferences(fresh, this.#model))).map(text => `fresh: ${text}`),
+    ]
+    this.#checkArrived([this.#model])
+    this.#core.stop()
+    if (wrong.length > 0) throw new Error(wrong.join('\n'))
+  }
+}
+
+/** A time that a crash may have taken: what a write set and no close has recorded. */
+function loosen(model: ReferenceModel): void {
+  for (const { file } of model.slots.values()) file.mtime = { from: 0n, to: LONG }
+}
+
+function isWeather(outcome: Outcome): boolean {
+  return 'errno' in outcome && ['ETIMEDOUT', 'EIO'].includes(outcome.errno)
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex')
+}
+
+export function show(value: unknown): string {
+  return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one))
+}
