@@ -49,3 +49,30 @@ export function recordOf(state: KeyState): KeyRecord {
     ...(state.parked ? { parked: state.parked } : {}),
   }
 }
+
+export function newState(
+  key: Key,
+  desired: Desired,
+  stored: StoredState,
+  now: Milliseconds,
+): KeyState {
+  return {
+    key,
+    desired,
+    stored,
+    rev: 0,
+    open: false,
+    due: now,
+    busy: false,
+    busyRev: 0,
+    counted: false,
+    sending: false,
+    upload: undefined,
+    parked: undefined,
+    failures: 0,
+    failingSince: 0,
+    lastError: undefined,
+    since: now,
+    waiters: [],
+  }
+}

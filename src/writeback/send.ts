@@ -4,6 +4,7 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { partLayout, planParts, type PlannedPart } from '../core/parts.ts'
+import { finalName } from '../core/temp-name.ts'
 import type { Bytes, Key, ObjectMeta } from '../core/types.ts'
 import type { ObjectReader } from '../cache/reader.ts'
 import type { Part, PutOptions, Stored, Upload } from '../store/store.ts'
@@ -195,4 +196,11 @@ function sendPlanned(
     await readStaged(stage, reader, range.start, body)
     return store.uploadPart(upload, number, body)
   })
+}
+
+/** The key under which a temporary file's parts are sent: the name it looks like getting. */
+export function streamKey(key: Key): Key {
+  const slash = key.lastIndexOf('/') + 1
+  const final = finalName(key.slice(slash))
+  return final === undefined ? key : key.slice(0, slash) + final
 }

@@ -23,6 +23,8 @@ export interface UploadRecordsPorts {
   readonly staged: StagedFiles
   readonly states: KeyStates
   readonly clock: Clock
+  /** It is known now which upload of the staged file there is: who waited for that may go on. */
+  known(staged: Staged): void
 }
 
 export class UploadRecords {
@@ -44,6 +46,7 @@ export class UploadRecords {
   began(staged: Staged, upload: Upload | undefined): void {
     this.#beginning.delete(staged.id)
     if (upload) this.#note(staged, { key: upload.key, id: upload.id, stage: staged.id })
+    this.#ports.known(staged)
   }
 
   /** It is completed or aborted. */

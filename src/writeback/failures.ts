@@ -1,0 +1,91 @@
+/** What becomes of a key whose request failed: tried again later, kept beside the other's version, or parked. */
+import { backoff } from '../core/backoff.ts'
+import type { StoreError } from '../core/errors.ts'
+import type { Clock, Log, Random } from '../core/ports.ts'
+import type { Key, Milliseconds } from '../core/types.ts'
+import type { Agenda } from './agenda.ts'
+import { asStoreError } from './executor.ts'
+import type { KeyState } from './key-state.ts'
+import type { Ledger } from './ledger.ts'
+import { Overtaken } from './send.ts'
+import { rejectWaiters } from './waiters.ts'
+
+export interface FailuresPorts {
+  readonly agenda: Agenda
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** How long a waiter hears nothing of failures that may pass. */
+  readonly patience: Milliseconds
+  restOf(key: Key): Milliseconds
+  /** Somebody else wrote the key. Resolves with true when its record is right again. */
+  conflict(key: Key, error: StoreError): Promise<boolean>
+}
+
+export class Failures {
+  readonly #ports: FailuresPorts
+
+  constructor(ports: FailuresPorts) {
+    this.#ports = ports
+  }
+
+  /** The state is not busy any more. Throws FsError when the journal cannot be written. */
+  failed(state: KeyState, thrown: unknown): void {
+    const { agenda, clock, random, restOf } = this.#ports
+    const now = clock.now()
+    if (thrown instanceof Overtaken) return agenda.schedule(state, now + restOf(state.key))
+    const error = asStoreError(thrown, 'write-back', state.key)
+    if (state.failures++ === 0) state.failingSince = now
+    state.lastError = error
+    this.#tell(state, error)
+    if (error.kind === 'changed' || error.kind === 'exists') {
+      return void this.#conflict(state, error)
+    }
+    if (!error.passing) return this.#park(state, error)
+    const { patience } = this.#ports
+    rejectWaiters(
+      state,
+      error,
+      ({ since }) => now - Math.max(since, state.failingSince) >= patience,
+    )
+    const wait = Math.max(backoff(state.failures, random), error.details.retryAfter ?? 0)
+    agenda.schedule(state, now + wait)
+  }
+
+  #tell(state: KeyState, { kind, message, details, passing }: StoreError): void {
+    const { code, status, requestId, hint } = details
+    this.#ports.log[passing ? 'warn' : 'error']('upload failed', {
+      key: state.key,
+      kind,
+      message,
+      code,
+      status,
+      requestId,
+      hint,
+      attempt: state.failures,
+    })
+  }
+
+  #park(state: KeyState, error: StoreError): void {
+    state.parked = { kind: error.kind, message: error.message, at: this.#ports.clock.now() }
+    this.#ports.ledger.save(state)
+    rejectWaiters(state, error, () => true)
+  }
+
+  async #conflict(state: KeyState, error: StoreError): Promise<void> {
+    const { agenda, ledger, log, conflict } = this.#ports
+    agenda.occupy(state)
+    let solved = false
+    try {
+      solved = await conflict(state.key, error)
+    } catch (thrown) {
+      log.warn('conflict not solved', { key: state.key, error: String(thrown) })
+    }
+    agenda.free(state)
+    rejectWaiters(state, error, () => true)
+    if (ledger.states.get(state.key) !== state) return
+    if (solved) agenda.schedule(state, state.due)
+    else this.#park(state, error)
+  }
+}

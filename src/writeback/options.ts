@@ -1,0 +1,42 @@
+/** The words of the write-back's callers: what they change, what they are told, what it is made of. */
+import type { StoreError } from '../core/errors.ts'
+import type { Clock, Log, Random } from '../core/ports.ts'
+import type { Desired, StoredState } from '../core/state.ts'
+import type { Key, Milliseconds, ObjectMeta } from '../core/types.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Stored } from '../store/store.ts'
+import type { ExecutorPorts } from './executor.ts'
+
+export interface Change {
+  readonly key: Key
+  readonly desired: Desired
+  /** What the bucket is known to hold, for a key that has no record yet. */
+  readonly stored: StoredState
+  /** Somebody has it open for writing: it is not due before `rest` is called. */
+  readonly open?: boolean
+}
+
+/** What the file system wants to hear. */
+export interface WriteBackEvents {
+  /** The bucket holds what was desired; `meta` is undefined where the source's was kept. */
+  settled(key: Key, stored: Stored | undefined, meta: ObjectMeta | undefined): void
+  /** Still unsettled, but the bucket holds another version now (an upload that was overtaken). */
+  advanced(key: Key, stored: Stored): void
+  /** Somebody else wrote the key since: theirs stays. Resolves when ours has another name. */
+  conflict(key: Key, error: StoreError): Promise<boolean>
+}
+
+export interface WriteBackOptions extends Omit<ExecutorPorts, 'uploads'> {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** How long a closed file rests before it is sent. */
+  readonly rest: Milliseconds
+  /** The same for names that look temporary. */
+  readonly temporaryRest: Milliseconds
+  /** How long a waiter hears nothing of failures that may pass. */
+  readonly patience: Milliseconds
+  /** Keys under way at once. */
+  readonly atOnce: number
+}
