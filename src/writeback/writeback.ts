@@ -5,7 +5,6 @@
  * Invariants: every unsettled key has a record in the journal; a key has at most one request under way; the record
  * says `sending` durably before a request leaves that may change the key.
  */
-import type { StoreError } from '../core/errors.ts'
 import type { Desired, KeyRecord, StoredState } from '../core/state.ts'
 import { isTemporaryName } from '../core/temp-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
@@ -84,10 +83,6 @@ export class WriteBack {
 
   all(): Iterable<Readonly<KeyState>> {
     return this.#ledger.states.all()
-  }
-
-  get pending(): number {
-    return this.#ledger.states.size
   }
 
   /**
