@@ -26,8 +26,12 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import procs  # noqa: E402
+
+# Servers import modules of this folder; nothing is to be written into the checkout.
+os.environ['PYTHONDONTWRITEBYTECODE'] = '1'
 
 MODULES = {'swift': 'swift', 'swift-keystone': 'keystone', 'rgw': 'rgw'}
 START_SECONDS = 180
@@ -161,7 +165,7 @@ def supervise(args):
         write(directory, 'server.json', json.dumps(dict(info, kind=args.kind, directory=directory,
                                                         supervisor=os.getpid())))
         watch(directory, children, args)
-    except procs.ServerFailed as error:
+    except (procs.ServerFailed, OSError) as error:
         write(directory, 'failed.json', json.dumps({'message': str(error)}))
         print(error, file=sys.stderr)
     finally:

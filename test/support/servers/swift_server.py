@@ -3,15 +3,14 @@
 Runs from Debian's python3-swift as any user. Swift keeps an object's metadata in user xattrs, so its
 data needs ext4, xfs, btrfs, or tmpfs on Linux 6.6 and later.
 
-Options: port, memcached (false: a cache inside the proxy), maxFileSize and minSegment (bytes),
-s3Acl, daemons (updaters and expirer every 2 s), ratelimit (writes a second per account and
-container), workers (extra proxy processes need memcached).
+Options: port, memcached (a real one, which must be installed; else a cache inside the proxy),
+maxFileSize and minSegment (bytes), s3Acl, daemons (updaters and expirer every 2 s), ratelimit (writes
+a second per account and container).
 """
 import http.client
 import importlib.util
 import os
 import pwd
-import shutil
 import sys
 
 import procs
@@ -43,8 +42,7 @@ TEMPAUTH = {
 
 
 def missing():
-    lacking = [] if importlib.util.find_spec('swift') else ['python3-swift']
-    return lacking + ([] if shutil.which('memcached') else ['memcached'])
+    return [] if importlib.util.find_spec('swift') else ['python3-swift']
 
 
 def start(children, directory, options):
