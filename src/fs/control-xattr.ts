@@ -3,7 +3,7 @@ import { FsError } from '../core/errors.ts'
 import type { CannedAcl, ObjectMeta } from '../core/types.ts'
 import { loadMeta } from './attributes.ts'
 import type { FsContext } from './context.ts'
-import { isDir, type FileNode, type Node } from './node.ts'
+import { isDir, type Node } from './node.ts'
 import { update } from './setattr.ts'
 
 /** How long `pail.signed-url` is good for, ms. */
@@ -132,7 +132,7 @@ function storedFile(node: Node): { key: string; etag: string } {
     if (node.markerTag) return { key: node.key, etag: node.markerTag.etag }
     throw none('etag')
   }
-  const { content } = node as FileNode
+  const { content } = node
   if (content.is === 'stored') return content.version
   throw new FsError('ENODATA', `${node.name} is not in the bucket yet`)
 }

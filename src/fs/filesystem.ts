@@ -260,8 +260,8 @@ async function targetOf(ctx: FsContext, node: FileNode): Promise<string> {
   const { content } = node
   if (node.meta) {
     const { key, modified, meta } = node
-    const read = readAttributes({ key, size: sizeOf(node), modified, meta }, ctx.options.defaults)
-    if (read.symlinkTarget !== undefined) return read.symlinkTarget
+    const kept = readAttributes({ key, size: sizeOf(node), modified, meta }, ctx.options.defaults)
+    if (kept.symlinkTarget !== undefined) return kept.symlinkTarget
   }
   const into = new Uint8Array(Math.min(sizeOf(node), 4096))
   if (content.is === 'inline') into.set(content.bytes.subarray(0, into.byteLength))

@@ -99,7 +99,9 @@ async function withoutEmptied(
   const gone = ancestors(ctx, false, started)
   const doubtful = found.prefixes.filter(prefix => {
     const name = childName(dir.key, prefix.slice(dir.key.length, -1), 'directory')
-    return gone.has(prefix) && (name === undefined || !dir.children.has(name))
+    if (!gone.has(prefix)) return false
+    const known = name === undefined ? undefined : dir.children.get(name)
+    return !known || !isDir(known)
   })
   if (doubtful.length === 0) return found
   const empty = new Set<string>()
@@ -165,7 +167,7 @@ export function merge(ctx: FsContext, dir: DirNode, found: Found, started: numbe
   mergeMarker(ctx, dir, marker)
   let present: Set<string> | undefined
   const keptDir = (key: Key) => (present ??= ancestors(ctx, true, started)).has(key)
-  for (const child of [...dir.children.values()]) {
+  for (const child of dir.children.values()) {
     const listed = isDir(child) ? dirs.get(child.name) === child.key : files.has(child.name)
     if (listed || (isDir(child) ? keptDir(child.key) : isKnown(ctx, child.key, started))) continue
     if (isDir(child) && ctx.writeBack.get(child.key)?.desired.is === 'present') continue

@@ -84,7 +84,7 @@ export function detach(ctx: FsContext, node: Node): void {
   if (parent?.children.get(node.name) === node) parent.children.delete(node.name)
   node.parent = undefined
   if (ctx.unsettled.get(node.key) === node) ctx.unsettled.delete(node.key)
-  if (isDir(node)) for (const child of [...node.children.values()]) detach(ctx, child)
+  if (isDir(node)) for (const child of node.children.values()) detach(ctx, child)
   forgetIfUnused(ctx, node)
 }
 

@@ -9,6 +9,7 @@
  * - Nothing is asked about the vendor: what differs is in `features`, found by asking the server.
  * - Calls may run at the same time, in any number; the adapter bounds its sockets and queues the rest.
  */
+import type { StoreError } from '../core/errors.ts'
 import type { Bytes, CannedAcl, ETag, Key, Milliseconds, ObjectMeta, Range } from '../core/types.ts'
 
 /** What a listing tells of an object. */
@@ -201,13 +202,22 @@ export interface ObjectStore {
   /** New metadata for the same bytes. On S3 a copy onto itself. Rejects `not-found`; `changed` if ifMatch fails. */
   setMeta(from: CopySource, options: PutOptions): Promise<Stored>
   /** Gone afterwards, or it never was: both resolve. With ifMatch a different version rejects with `changed`. */
-  delete(key: Key, options?: { readonly ifMatch?: ETag; readonly signal?: AbortSignal }): Promise<void>
+  delete(
+    key: Key,
+    options?: { readonly ifMatch?: ETag; readonly signal?: AbortSignal },
+  ): Promise<void>
   /** At most `features.deleteBatch` keys in one request. Resolves with what could not be deleted. */
   deleteMany(keys: readonly Key[], signal?: AbortSignal): Promise<ReadonlyMap<Key, StoreErrorLike>>
 
   createUpload(key: Key, options: PutOptions): Promise<Upload>
   uploadPart(upload: Upload, number: number, body: Body, signal?: AbortSignal): Promise<Part>
-  copyPart(upload: Upload, number: number, from: CopySource, range: Range, signal?: AbortSignal): Promise<Part>
+  copyPart(
+    upload: Upload,
+    number: number,
+    from: CopySource,
+    range: Range,
+    signal?: AbortSignal,
+  ): Promise<Part>
   completeUpload(upload: Upload, parts: readonly Part[], options: PutOptions): Promise<Stored>
   /** Frees the parts; a missing upload is fine. `parts`: those known, for families that have no list of them. */
   abortUpload(upload: Upload, parts: readonly Part[]): Promise<void>
@@ -229,8 +239,8 @@ export interface ObjectStore {
   close(): void
 }
 
-/** Kept apart so that the interface does not import a class at run time. */
-export type StoreErrorLike = import('../core/errors.ts').StoreError
+/** The class, for its type alone. */
+export type StoreErrorLike = StoreError
 
 export interface Bucket {
   readonly name: string

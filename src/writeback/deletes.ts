@@ -17,9 +17,9 @@ export interface DeletesPorts {
   /** How long no further delete must come before an unfilled request goes. */
   readonly rest: Milliseconds
   /** Called before a request leaves: marks the keys busy and sending, durably. May throw. */
-  began(states: readonly KeyState[]): void
+  readonly began: (states: readonly KeyState[]) => void
   /** Called once for each key of a request. */
-  done(state: KeyState, error: unknown): void
+  readonly done: (state: KeyState, error: unknown) => void
 }
 
 /** No delete is held longer than this for the sake of company. */

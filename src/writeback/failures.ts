@@ -18,9 +18,9 @@ export interface FailuresPorts {
   readonly log: Log
   /** How long a waiter hears nothing of failures that may pass. */
   readonly patience: Milliseconds
-  restOf(key: Key): Milliseconds
+  readonly restOf: (key: Key) => Milliseconds
   /** Somebody else wrote the key. Resolves with true when its record is right again. */
-  conflict(key: Key, error: StoreError): Promise<boolean>
+  readonly conflict: (key: Key, error: StoreError) => Promise<boolean>
 }
 
 export class Failures {
@@ -30,8 +30,11 @@ export class Failures {
     this.#ports = ports
   }
 
-  /** The state is not busy any more. Throws FsError when the journal cannot be written. */
-  failed(state: KeyState, thrown: unknown): void {
+  /**
+   * The state is not busy any more; the request was for its revision `rev`: once that is overtaken, no failure is
+   * final. Throws FsError when the journal cannot be written.
+   */
+  failed(state: KeyState, thrown: unknown, rev = state.rev): void {
     const { agenda, clock, random, restOf } = this.#ports
     const now = clock.now()
     if (thrown instanceof Overtaken) return agenda.schedule(state, now + restOf(state.key))
@@ -42,6 +45,7 @@ export class Failures {
     if (error.kind === 'changed' || error.kind === 'exists') {
       return void this.#conflict(state, error)
     }
+    if (!error.passing && state.rev !== rev) return agenda.schedule(state, state.due)
     if (!error.passing) return this.#park(state, error)
     const { patience } = this.#ports
     rejectWaiters(

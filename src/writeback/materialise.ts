@@ -25,6 +25,7 @@ export async function materialise(
       for (let at = 0; at < Math.min(size, file.stage.baseLimit); at += STEP) {
         const bytes = new Uint8Array(Math.min(STEP, file.stage.baseLimit - at))
         await reader.read(base!, at, bytes, undefined)
+        // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- a stage's, no array's
         await file.stage.fill(bytes, at)
       }
     }

@@ -6,9 +6,11 @@ export function sameMeta(a: ObjectMeta, b: ObjectMeta): boolean {
 }
 
 function flat({ user, ...headers }: ObjectMeta): string {
-  const sorted = (record: object) =>
-    Object.entries(record)
-      .filter(([, value]) => value !== undefined)
-      .sort(([x], [y]) => (x < y ? -1 : 1))
   return JSON.stringify([sorted(headers), sorted(user)])
+}
+
+function sorted(record: object): unknown[] {
+  return Object.entries(record)
+    .filter(([, value]) => value !== undefined)
+    .sort(([x], [y]) => (x < y ? -1 : 1))
 }

@@ -44,7 +44,7 @@ export class WriteBack {
     this.#ledger = new Ledger(options)
     const { states } = this.#ledger
     this.#agenda = new Agenda({ ...options, start: key => this.#start(key) })
-    this.#uploads = new UploadRecords({ ...options, states })
+    this.#uploads = new UploadRecords({ ...options, states, agenda: this.#agenda })
     this.#ports = { ...options, uploads: this.#uploads }
     this.#failures = new Failures({
       ...options,
@@ -53,7 +53,7 @@ export class WriteBack {
       restOf: key => this.#restOf(key),
       conflict: async (key, error) => (await this.#events?.conflict(key, error)) ?? false,
     })
-    this.#ahead = new SendAhead(this.#ports, this.#agenda, states, options.log)
+    this.#ahead = new SendAhead(this.#ports, options.log)
     this.#deletes = new Deletes({
       store: options.store,
       states,
@@ -152,8 +152,16 @@ export class WriteBack {
 
   /** Everything, until the deadline; resolves with the number of keys left. */
   async drain(limit: Milliseconds, signal?: AbortSignal): Promise<number> {
-    const all = [...this.#ledger.states.all()].map(state => state.key)
-    await atMost(this.#o.clock, limit, this.flush(all, signal), signal)
+    // More than once: what is kept beside another's version gets its name on the way.
+    const everything = async () => {
+      while (this.#ledger.states.size > 0 && !this.#agenda.closed) {
+        await this.flush(
+          [...this.all()].map(state => state.key),
+          signal,
+        )
+      }
+    }
+    await atMost(this.#o.clock, limit, everything(), signal)
     return this.#ledger.states.size
   }
 
@@ -219,7 +227,9 @@ export class WriteBack {
       case 'delete':
         // Stays queued for later if the batch does not take it now.
         return this.#deletes.due(state, due => this.#schedule(state, due))
-      default:
+      case 'send':
+      case 'copy':
+      case 'set-meta':
         void this.#perform(state, action)
     }
   }
@@ -309,7 +319,7 @@ export class WriteBack {
     this.#agenda.free(state)
     if (this.#agenda.closed || this.#ledger.states.get(state.key) !== state) return
     try {
-      if (result.error !== undefined) this.#failures.failed(state, result.error)
+      if (result.error !== undefined) this.#failures.failed(state, result.error, rev)
       else this.#succeeded(state, rev, result)
     } catch (error) {
       // The journal could not be written: the record still says what to do, and it is done again.
