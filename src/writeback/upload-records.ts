@@ -10,6 +10,7 @@ import type { Desired, StageId, UploadRecord } from '../core/state.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { ObjectStore, Upload } from '../store/store.ts'
+import type { Agenda } from './agenda.ts'
 import { recordOf, type KeyState } from './key-state.ts'
 import type { Staged, StagedFiles } from './staged.ts'
 import type { KeyStates } from './states.ts'
@@ -23,8 +24,7 @@ export interface UploadRecordsPorts {
   readonly staged: StagedFiles
   readonly states: KeyStates
   readonly clock: Clock
-  /** It is known now which upload of the staged file there is: who waited for that may go on. */
-  known(staged: Staged): void
+  readonly agenda: Agenda
 }
 
 export class UploadRecords {
@@ -46,7 +46,16 @@ export class UploadRecords {
   began(staged: Staged, upload: Upload | undefined): void {
     this.#beginning.delete(staged.id)
     if (upload) this.#note(staged, { key: upload.key, id: upload.id, stage: staged.id })
-    this.#ports.known(staged)
+    this.#resume(staged)
+  }
+
+  /** Whoever waited to know which upload there is; also a key that has it though its file is gone. */
+  #resume(staged: Staged): void {
+    const { states, agenda } = this.#ports
+    for (const state of states.all()) {
+      const stages = [stageOf(state.desired), state.upload?.stage]
+      if (!state.busy && stages.includes(staged.id)) agenda.schedule(state, state.due)
+    }
   }
 
   /** It is completed or aborted. */
