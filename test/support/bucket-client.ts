@@ -113,6 +113,11 @@ export class BucketClient {
     })
   }
 
+  /** The same body under many keys. */
+  async putMany(keys: readonly string[], body: string | Buffer = ''): Promise<void> {
+    await this.call('put_many', { Keys: keys, Body: Buffer.from(body) })
+  }
+
   /** The bytes of an object; rejects with BucketError NoSuchKey. */
   async get(key: string): Promise<Buffer> {
     return (await this.call('get_object', { Key: key }))['Body'] as Buffer

@@ -3,9 +3,10 @@
 Reads one JSON object a line, {"call": METHOD, "params": {...}}, answers each with one line, either
 {"ok": RESULT} or {"error": CODE, "status": N, "message": ...}. Bodies and other bytes are {"base64": ...}
 both ways; times are ISO 8601. Arguments: endpoint, access key, secret key, region. The method `keys`
-gives all keys of a bucket with size and ETag.
+gives all keys of a bucket with size and ETag; `put_many` puts the same body to many keys.
 """
 import base64
+import concurrent.futures
 import datetime
 import json
 import sys
@@ -56,14 +57,24 @@ def keys(client, Bucket, Prefix=''):
     return found
 
 
+def put_many(client, Bucket, Keys, Body):
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: client.put_object(Bucket=Bucket, Key=key, Body=Body), Keys))
+    return {}
+
+
+# Methods of our own beside boto3's.
+OWN = {'keys': keys, 'put_many': put_many}
+
+
 def main():
     client = connect(*sys.argv[1:5])
     for line in sys.stdin:
         request = json.loads(line)
         try:
             params = decoded(request['params'])
-            result = keys(client, **params) if request['call'] == 'keys' else getattr(
-                client, request['call'])(**params)
+            own = OWN.get(request['call'])
+            result = own(client, **params) if own else getattr(client, request['call'])(**params)
             answer = {'ok': encoded(result)}
         except ClientError as error:
             answer = {'error': error.response['Error'].get('Code', ''), 'message': str(error),
