@@ -305,6 +305,15 @@ export const MOUNT_OPTIONS: readonly OptionSpec[] = [
     standard: String(DEFAULTS.maxBackground),
   },
   {
+    name: 'fuse',
+    key: 'fuse',
+    kind: 'text',
+    group: KERNEL,
+    describe: 'How the kernel is spoken to: through libfuse 2, or directly (root only)',
+    choices: ['auto', 'native', 'direct'],
+    standard: DEFAULTS.fuse,
+  },
+  {
     name: 'log-file',
     key: 'logFile',
     kind: 'text',

@@ -92,6 +92,11 @@ export interface FileSystem {
   read(handle: HandleId, into: Uint8Array, offset: Bytes): Promise<number>
   /** All of `from` is taken over (in the journal) when it resolves. Append handles ignore `offset`. */
   write(handle: HandleId, from: Uint8Array, offset: Bytes): Promise<number>
+  /**
+   * Which state of the file the handle was opened on: a number that changes with each change of the bytes
+   * that came from elsewhere, not with those made here. Absent: not known.
+   */
+  generation?(handle: HandleId): Promise<number>
   /** close(2) of one descriptor: may come several times, also before any write. */
   flush(handle: HandleId): Promise<void>
   fsync(handle: HandleId, dataOnly: boolean): Promise<void>

@@ -173,6 +173,10 @@ class Operations implements FileSystem {
     return from.byteLength
   }
 
+  async generation(handle: HandleId): Promise<number> {
+    return this.#file(handle).generation
+  }
+
   async flush(handle: HandleId): Promise<void> {
     await flush(this.#ctx, this.#file(handle))
   }

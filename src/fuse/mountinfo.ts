@@ -7,6 +7,8 @@ import { readFile } from 'node:fs/promises'
 export interface MountEntry {
   /** Unique while the mount lives. */
   readonly id: number
+  /** `major:minor` of the file system's device number. */
+  readonly device: string
   readonly mountPoint: string
   /** E.g. `fuse.pailfs`. */
   readonly type: string
@@ -38,6 +40,7 @@ export function parseMounts(text: string): readonly MountEntry[] {
     const right = line.slice(separator + 3).split(' ')
     entries.push({
       id: Number(left[0]),
+      device: left[2] ?? '',
       mountPoint: unescape(left[4] ?? ''),
       type: right[0] ?? '',
       source: unescape(right[1] ?? ''),

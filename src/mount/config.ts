@@ -68,7 +68,11 @@ export interface OwnerConfig {
   readonly dirMode: number
 }
 
+/** How the kernel is spoken to: through libfuse 2, by ourselves (root only), or as the mount sees fit. */
+export type FuseKind = 'auto' | 'native' | 'direct'
+
 export interface KernelConfig {
+  readonly fuse: FuseKind
   readonly allowOther: boolean
   readonly nonEmpty: boolean
   readonly flags: readonly MountFlag[]
@@ -152,6 +156,7 @@ export interface ConfigInput {
   readonly attrTimeout?: Milliseconds | undefined
   readonly entryTimeout?: Milliseconds | undefined
   readonly maxBackground?: number | undefined
+  readonly fuse?: FuseKind | undefined
   readonly flags?: readonly MountFlag[] | undefined
   readonly logLevel?: LogLevel | undefined
   readonly logFormat?: LogFormat | undefined
@@ -175,6 +180,7 @@ export const DEFAULTS = {
   attrTimeout: 0,
   entryTimeout: 1000,
   maxBackground: 64,
+  fuse: 'auto',
   logLevel: 'info',
   logFormat: 'text',
   drainTimeout: 300_000,
@@ -275,6 +281,7 @@ const S3_ONLY = Object.keys(OPTION_NAME) as (keyof typeof OPTION_NAME)[]
 
 function kernelConfig(input: ConfigInput, metadataTtl: Milliseconds): KernelConfig {
   return {
+    fuse: input.fuse ?? DEFAULTS.fuse,
     allowOther: input.allowOther ?? false,
     nonEmpty: input.nonempty ?? false,
     flags: input.flags ?? [],

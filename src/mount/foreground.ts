@@ -1,8 +1,8 @@
 /** A mount in this very process: log, kernel link and parts, then its life. */
-import { NativeLink } from '../fuse/native/link.ts'
 import { realClock } from '../observe/clock.ts'
 import { createLog, openLogFile, writeTo } from '../observe/log.ts'
 import { rememberFailures } from '../observe/recent.ts'
+import { chooseLink } from './choose-link.ts'
 import type { Compose } from './compose.ts'
 import type { Config } from './config.ts'
 import { logFileOf } from './folders.ts'
@@ -36,7 +36,7 @@ export async function runForeground(
   try {
     return await runMount(config, {
       compose: compose ?? (await import('./compose.ts')).compose,
-      link: new NativeLink({ log: recent.log, clock: realClock }),
+      link: chooseLink(config.kernel.fuse, { log: recent.log, clock: realClock }),
       log: recent.log,
       clock: realClock,
       ready,

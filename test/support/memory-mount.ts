@@ -1,6 +1,6 @@
 /**
- * A program: mounts a `MemoryFs` with the fuse-native link, for tests that look at the mount from outside.
- * Arguments: the directory, and a JSON object of LinkOptions. Lines on stdin: `calls` answers with a JSON
+ * A program: mounts a `MemoryFs`, for tests that look at the mount from outside.
+ * Arguments: the directory, a JSON object of LinkOptions, and `direct` or `native`: the link. Lines on stdin: `calls` answers with a JSON
  * line of the calls seen since, `unmount` unmounts and answers `unmounted` or the errno. It writes `ready`
  * when the mount answers, `gone` when it has gone, and the log on stderr.
  */
@@ -8,13 +8,14 @@ import { createInterface } from 'node:readline'
 import { FsError } from '../../src/core/errors.ts'
 import { DEFAULT_DEADLINES, MountError } from '../../src/fuse/link.ts'
 import type { LinkOptions } from '../../src/fuse/link.ts'
+import { DirectLink } from '../../src/fuse/kernel/link.ts'
 import { NativeLink } from '../../src/fuse/native/link.ts'
 import { realClock } from '../../src/observe/clock.ts'
 import { createLog, writeTo } from '../../src/observe/log.ts'
 import { withFaults } from './faulty-fs.ts'
 import { MemoryFs } from './memory-fs.ts'
 
-const [mountPoint = '', json = '{}'] = process.argv.slice(2)
+const [mountPoint = '', json = '{}', kind] = process.argv.slice(2)
 const options: LinkOptions = {
   mountPoint,
   source: 's3://memory',
@@ -34,7 +35,8 @@ const fs = new MemoryFs()
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 try {
-  const mount = await new NativeLink({ log, clock: realClock }).mount(withFaults(fs), options)
+  const link = new (kind === 'direct' ? DirectLink : NativeLink)({ log, clock: realClock })
+  const mount = await link.mount(withFaults(fs), options)
   mount.onUnmounted(() => {
     say('gone')
     process.stdin.destroy()

@@ -1,0 +1,15 @@
+/** Which of the two kernel links a mount uses. */
+import type { KernelLink, LinkParts } from '../fuse/link.ts'
+import { DirectLink } from '../fuse/kernel/link.ts'
+import { whyNot } from '../fuse/kernel/mount-call.ts'
+import { NativeLink } from '../fuse/native/link.ts'
+import type { FuseKind } from './config.ts'
+
+/** `direct` where it cannot be is `native`, with a line in the log. */
+export function chooseLink(kind: FuseKind, parts: LinkParts): KernelLink {
+  if (kind !== 'direct') return new NativeLink(parts)
+  const reason = whyNot()
+  if (reason === undefined) return new DirectLink(parts)
+  parts.log.warn('the kernel is spoken to through libfuse', { reason })
+  return new NativeLink(parts)
+}
