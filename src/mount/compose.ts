@@ -8,7 +8,6 @@ import { HeadAhead } from '../cache/head-ahead.ts'
 import { openMetaCache } from '../cache/meta-cache.ts'
 import { CachedReader } from '../cache/object-reader.ts'
 import { S3_DIRECTORY, SWIFT_DIRECTORY } from '../core/content-type.ts'
-import { Semaphore } from '../core/lock.ts'
 import { partLayout } from '../core/parts.ts'
 import type { Clock, Log } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
@@ -19,6 +18,7 @@ import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
 import { recover } from '../journal/recovery.ts'
 import type { Counters } from '../observe/metrics.ts'
 import { withRetry } from '../store/retry.ts'
+import { Bodies } from '../writeback/bodies.ts'
 import { StagedFiles } from '../writeback/staged.ts'
 import { WriteBack } from '../writeback/writeback.ts'
 import type { Config } from './config.ts'
@@ -55,7 +55,7 @@ export type Compose = (config: Config, parts: ComposeParts) => Promise<Composed>
 /** Bytes of bodies on their way to the bucket in memory. */
 const BODIES = 64 * MiB
 /** How often the journal goes to the disk by itself: what a power cut may take of what nobody synced. */
-const SYNC_EVERY: Milliseconds = 5000
+const SYNC_EVERY: Milliseconds = 30_000
 /** How long files with temporary names rest before they are sent after all. */
 const TEMPORARY_REST: Milliseconds = 300_000
 
@@ -86,7 +86,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     reader,
     journal,
     staged,
-    bodies: new Semaphore(BODIES),
+    bodies: new Bodies(BODIES),
     partSize: config.partSize,
     acl: config.store.acl,
     rest: config.writeBack,

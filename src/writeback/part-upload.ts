@@ -3,14 +3,14 @@
  * the place of writing go ahead of time; a part that was written to again is sent again before the end.
  */
 import type { Part, ObjectStore, Upload } from '../store/store.ts'
-import type { Semaphore } from '../core/lock.ts'
+import type { Bodies } from './bodies.ts'
 import type { Bytes, ObjectMeta } from '../core/types.ts'
 import type { Staged } from './staged.ts'
 
 export interface PartPorts {
   readonly store: ObjectStore
   /** Bounds the bytes of bodies in memory. */
-  readonly bodies: Semaphore
+  readonly bodies: Bodies
 }
 
 /** Parts of one upload under way at once. */
@@ -112,11 +112,11 @@ export class PartUpload {
 
   async #send(number: number): Promise<void> {
     const { store, bodies } = this.#ports
-    await bodies.run(this.#staged.layout.partSize(number), async () => {
+    await bodies.run(this.#staged.layout.partSize(number), async take => {
       const { start, end } = this.#range(number)
       // Taken before the read: a write in between leaves the part stale, whatever of it was read.
       const revision = this.#staged.partRevision(number)
-      const body = new Uint8Array(end - start)
+      const body = take(end - start)
       const got = await this.#staged.stage.read(body, start)
       if (got < body.byteLength) body.fill(0, got)
       const part = await store.uploadPart(this.upload, number, body, this.#aborter.signal)

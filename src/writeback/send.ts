@@ -61,9 +61,9 @@ async function sendWhole(ports: SendPorts, { key, staged, options }: SendRequest
   const { store, reader, bodies } = ports
   void staged.upload?.stop()
   staged.upload = undefined
-  return bodies.run(staged.stage.size, async () => {
+  return bodies.run(staged.stage.size, async take => {
     const { body, revision } = await staged.lock.run(async () => {
-      const whole = new Uint8Array(staged.stage.size)
+      const whole = take(staged.stage.size)
       await readStaged(staged.stage, reader, 0, whole)
       return { body: whole, revision: staged.stage.revision }
     })
@@ -191,8 +191,8 @@ function sendPlanned(
   { number, range, how }: PlannedPart,
 ): Promise<Part> {
   if (how === 'copy') return store.copyPart(upload, number, stage.base!, range)
-  return bodies.run(range.end - range.start, async () => {
-    const body = new Uint8Array(range.end - range.start)
+  return bodies.run(range.end - range.start, async take => {
+    const body = take(range.end - range.start)
     await readStaged(stage, reader, range.start, body)
     return store.uploadPart(upload, number, body)
   })

@@ -8,7 +8,7 @@ import { memoryMetaCache } from '../../src/cache/meta-cache.ts'
 import { CachedReader } from '../../src/cache/object-reader.ts'
 import { S3_DIRECTORY } from '../../src/core/content-type.ts'
 import { FsError } from '../../src/core/errors.ts'
-import { Semaphore } from '../../src/core/lock.ts'
+import { Bodies } from '../../src/writeback/bodies.ts'
 import { partLayout } from '../../src/core/parts.ts'
 import { silentLog, type Clock, type Log, type Random } from '../../src/core/ports.ts'
 import type { ObjectMeta } from '../../src/core/types.ts'
@@ -104,7 +104,7 @@ export class Core {
       reader,
       journal,
       staged,
-      bodies: new Semaphore(1 << 20),
+      bodies: new Bodies(1 << 20),
       partSize,
       acl: undefined,
       rest: options.rest ?? 1000,
