@@ -44,6 +44,12 @@ export interface UploadRecord {
   readonly at?: Milliseconds
 }
 
+/** What a request that was sent makes of a key: the metadata it gives, or the source whose metadata it keeps. */
+export interface SentMark {
+  readonly user?: Readonly<Record<string, string>>
+  readonly source?: Source
+}
+
 /** A failure that will not pass by itself; the data stays until a person or a new change acts. */
 export interface Parked {
   readonly kind: StoreErrorKind
@@ -61,6 +67,8 @@ export interface KeyRecord {
   readonly stored: StoredState
   /** Set durably before a request that may change the key leaves, so that a crash before its reply is seen. */
   readonly sending?: boolean
+  /** While `sending`: how its effect is recognised. */
+  readonly sent?: readonly SentMark[]
   readonly upload?: UploadRecord
   readonly parked?: Parked
 }

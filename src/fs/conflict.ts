@@ -4,51 +4,74 @@
  */
 import type { StoreError } from '../core/errors.ts'
 import { StoreError as StoreFailure } from '../core/errors.ts'
-import type { Desired } from '../core/state.ts'
-import type { Key } from '../core/types.ts'
+import type { Desired, StoredState } from '../core/state.ts'
+import type { Key, ObjectVersion } from '../core/types.ts'
 import type { ObjectHead } from '../store/store.ts'
+import type { ConflictEnd } from '../writeback/options.ts'
+import { sourceOf } from '../writeback/plan.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
-import { seeFile } from './listing.ts'
-import { isDir, sizeOf, type FileNode } from './node.ts'
+import { adoptVersion, seeFile } from './listing.ts'
+import { isDir, type FileNode } from './node.ts'
 import { attach, keyFor } from './tree.ts'
 
-/** Resolves with true when the key's record is right again and can be gone on with. */
+/** See `WriteBackEvents.conflict`. Rejects with StoreError. */
 export async function resolveConflict(
   ctx: FsContext,
   key: Key,
   error: StoreError,
-): Promise<boolean> {
+): Promise<ConflictEnd> {
   const head = await find(ctx, key)
+  const ours = head !== undefined && (await ctx.writeBack.isOurs(head))
   const state = ctx.writeBack.get(key)
-  if (!state) return true
+  if (!state) return 'ours'
+  const node = ctx.unsettled.get(key)
   if (!head) {
     // Theirs is gone again: ours may go in its place, unless it was to be made from what is gone.
     ctx.writeBack.learn(key, { is: 'absent' })
-    return needsSource(state.desired) !== key
+    return sourceOf(state.desired)?.key === key ? 'stuck' : 'ours'
   }
   const { etag, size } = head
-  if (state.desired.is === 'absent') {
-    // Somebody wrote it anew after we saw it last: what is new is not what was deleted here.
+  const version = { key, etag, size }
+  const source = sourceOf(state.desired)
+  const same = source?.key === key && source.etag === etag
+  if (ours || same || (node && isDir(node))) {
+    ctx.writeBack.took(version)
+    if (node && !isDir(node)) follow(node, version)
+    return 'ours'
+  }
+  if (!node || isDir(node) || !node.parent) {
+    // Deleted here and written anew elsewhere: what is new is not what was deleted.
     ctx.log.warn('not deleted: it was written elsewhere', { key })
-    ctx.writeBack.learn(key, { is: 'version', etag, size })
-    ctx.writeBack.change([
-      {
-        key,
-        desired: { is: 'present', content: { from: 'stored', source: { key, etag, size } } },
-        stored: { is: 'version', etag, size },
-      },
-    ])
-    return true
+    yieldTo(ctx, version)
+    return 'kept'
   }
-  const node = ctx.unsettled.get(key)
-  if (isOurs(head, state.desired, node && !isDir(node) ? sizeOf(node) : 0)) {
-    ctx.writeBack.learn(key, { is: 'version', etag, size })
-    return true
+  if (source?.key === key && node.content.is === 'stored') {
+    // Only attributes were changed, of bytes that are not there any more.
+    ctx.log.warn('attributes not changed: it was written elsewhere', { key })
+    yieldTo(ctx, version)
+    ctx.unsettled.delete(key)
+    node.metaDirty = false
+    adoptVersion(ctx, node, head)
+    return 'kept'
   }
-  if (!node || isDir(node) || node.content.is !== 'staged' || !node.parent) return false
   keepBoth(ctx, node, head, error)
-  return true
+  return 'kept'
+}
+
+/** A clean node, or one of new attributes, is of the version that our own request made. */
+function follow(node: FileNode, version: ObjectVersion): void {
+  if (node.content.is !== 'stored' || node.content.version.key !== version.key) return
+  node.content = { is: 'stored', version }
+}
+
+/** The key stays as it was found. */
+function yieldTo(ctx: FsContext, version: ObjectVersion): void {
+  const { key, etag, size } = version
+  const stored: StoredState = { is: 'version', etag, size }
+  const desired: Desired = { is: 'present', content: { from: 'stored', source: version } }
+  ctx.writeBack.change([{ key, desired, stored }])
+  ctx.writeBack.learn(key, stored)
 }
 
 async function find(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
@@ -58,22 +81,6 @@ async function find(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
     if (error instanceof StoreFailure && error.kind === 'not-found') return undefined
     throw error
   }
-}
-
-function needsSource(desired: Desired): Key | undefined {
-  if (desired.is === 'absent') return undefined
-  const { content } = desired
-  return content.from === 'stored' ? content.source.key : undefined
-}
-
-/** The same size and the same metadata with a time to the nanosecond: the reply of our own request was lost. */
-function isOurs(head: ObjectHead, desired: Desired, size: number): boolean {
-  if (desired.is !== 'present' || desired.content.from === 'stored' || head.size !== size)
-    return false
-  const ours = desired.meta?.user ?? {}
-  const names = Object.keys(ours)
-  if (names.length !== Object.keys(head.meta.user).length) return false
-  return ours['mtime'] !== undefined && names.every(name => head.meta.user[name] === ours[name])
 }
 
 /** Ours goes on under another name; the old name shows theirs. One commit. */
@@ -88,25 +95,17 @@ function keepBoth(ctx: FsContext, node: FileNode, head: ObjectHead, error: Store
   const oldKey = key
   node.key = keyFor(ctx, parent, other, 'file')
   const { etag, size } = head
-  const theirs = { key: oldKey, etag, size }
+  const source = { key: oldKey, etag, size }
+  const stored: StoredState = { is: 'version', etag, size }
+  const theirs: Desired = { is: 'present', content: { from: 'stored', source } }
   try {
-    commit(
-      ctx,
-      [
-        changeOf(node, { is: 'absent' }),
-        {
-          key: oldKey,
-          desired: { is: 'present', content: { from: 'stored', source: theirs } },
-          stored: { is: 'version', etag, size },
-        },
-      ],
-      [node],
-    )
+    const ours = changeOf(node, { is: 'absent' })
+    commit(ctx, [ours, { key: oldKey, desired: theirs, stored }], [node])
   } catch (thrown) {
     node.key = oldKey
     throw thrown
   }
-  ctx.writeBack.learn(oldKey, { is: 'version', etag, size })
+  ctx.writeBack.learn(oldKey, stored)
   ctx.unsettled.delete(oldKey)
   parent.children.delete(name)
   attach(ctx, parent, other, node)

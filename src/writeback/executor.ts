@@ -5,6 +5,7 @@ import type { CannedAcl, ETag, Key, ObjectMeta } from '../core/types.ts'
 import type { PutOptions, Stored } from '../store/store.ts'
 import type { KeyState } from './key-state.ts'
 import { sendStaged, type SendPorts } from './send.ts'
+import { headOf } from './sent-marks.ts'
 import type { StagedFiles } from './staged.ts'
 
 export interface ExecutorPorts extends SendPorts {
@@ -72,11 +73,29 @@ export async function copy(
   return { stored: { ...stored, size: source.size } }
 }
 
+/** Where the server does not compare, we do, as far as a look before can. Rejects `changed` or `exists`. */
+export async function compareFirst({ store }: ExecutorPorts, state: KeyState): Promise<void> {
+  const { stored, key, sending } = state
+  const { conditionalPut, createExclusive } = store.features
+  if (stored.is === 'unknown') return
+  // A name that was free a moment ago is looked at again only after a request whose effect is not known.
+  if (stored.is === 'version' ? conditionalPut : createExclusive || !sending) return
+  const head = await headOf(store, key)
+  if (stored.is === 'absent' ? !head : head?.etag === stored.etag) return
+  const kind = stored.is === 'absent' ? 'exists' : 'changed'
+  throw new StoreError(kind, `${key} was written elsewhere`, { operation: 'HeadObject', key })
+}
+
 export async function setMeta(
   ports: ExecutorPorts,
   state: KeyState,
   source: Source,
 ): Promise<Outcome> {
+  if (state.desired.is === 'present' && !state.desired.meta) {
+    // Nothing is to be sent: what the key holds has to be looked at.
+    const details = { operation: 'HeadObject', key: state.key }
+    throw new StoreError('changed', `${state.key} may have changed`, details)
+  }
   const options = { ...putOptions(state, ports.acl), ifMatch: source.etag }
   const stored = await ports.store.setMeta(source, options)
   ports.reader.alias(source, { key: state.key, etag: stored.etag, size: source.size })

@@ -1,12 +1,13 @@
 /** What becomes of a key whose request failed: tried again later, kept beside the other's version, or parked. */
 import { backoff } from '../core/backoff.ts'
-import type { StoreError } from '../core/errors.ts'
+import { StoreError } from '../core/errors.ts'
 import type { Clock, Log, Random } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Agenda } from './agenda.ts'
 import { asStoreError } from './executor.ts'
 import type { KeyState } from './key-state.ts'
 import type { Ledger } from './ledger.ts'
+import type { ConflictEnd } from './options.ts'
 import { Overtaken } from './send.ts'
 import { rejectWaiters } from './waiters.ts'
 
@@ -20,7 +21,7 @@ export interface FailuresPorts {
   readonly patience: Milliseconds
   readonly restOf: (key: Key) => Milliseconds
   /** Somebody else wrote the key. Resolves with true when its record is right again. */
-  readonly conflict: (key: Key, error: StoreError) => Promise<boolean>
+  readonly conflict: (key: Key, error: StoreError) => Promise<ConflictEnd>
 }
 
 export class Failures {
@@ -78,18 +79,22 @@ export class Failures {
   }
 
   async #conflict(state: KeyState, error: StoreError): Promise<void> {
-    const { agenda, ledger, log, conflict } = this.#ports
+    const { agenda, ledger, log, conflict, clock, random } = this.#ports
     agenda.occupy(state)
-    let solved = false
+    let end: ConflictEnd = 'stuck'
     try {
-      solved = await conflict(state.key, error)
+      end = await conflict(state.key, error)
     } catch (thrown) {
       log.warn('conflict not solved', { key: state.key, error: String(thrown) })
+      if (thrown instanceof StoreError && thrown.passing) end = 'ours'
     }
     agenda.free(state)
-    rejectWaiters(state, error, () => true)
+    if (agenda.closed) return
+    if (end !== 'ours') rejectWaiters(state, error, () => true)
     if (ledger.states.get(state.key) !== state) return
-    if (solved) agenda.schedule(state, state.due)
-    else this.#park(state, error)
+    const wait = backoff(state.failures, random)
+    if (end === 'stuck') this.#park(state, error)
+    else agenda.schedule(state, Math.max(state.due, clock.now() + wait))
+    agenda.arm()
   }
 }

@@ -1,6 +1,13 @@
 /** One key that the bucket does not hold as desired: its record in the journal, and how its sending stands. */
 import type { StoreError } from '../core/errors.ts'
-import type { Desired, KeyRecord, Parked, StoredState, UploadRecord } from '../core/state.ts'
+import type {
+  Desired,
+  KeyRecord,
+  Parked,
+  SentMark,
+  StoredState,
+  UploadRecord,
+} from '../core/state.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 
 export interface Waiter {
@@ -29,6 +36,8 @@ export interface KeyState {
   counted: boolean
   /** A request that may have changed the key was sent and its effect is not known. */
   sending: boolean
+  /** How that effect is recognised. */
+  sent: readonly SentMark[]
   upload: UploadRecord | undefined
   parked: Parked | undefined
   /** Failures in a row, the first one's time, the last error. */
@@ -44,7 +53,7 @@ export function recordOf(state: KeyState): KeyRecord {
     key: state.key,
     desired: state.desired,
     stored: state.stored,
-    ...(state.sending ? { sending: true } : {}),
+    ...(state.sending ? { sending: true, sent: state.sent } : {}),
     ...(state.upload ? { upload: state.upload } : {}),
     ...(state.parked ? { parked: state.parked } : {}),
   }
@@ -67,6 +76,7 @@ export function newState(
     busyRev: 0,
     counted: false,
     sending: false,
+    sent: [],
     upload: undefined,
     parked: undefined,
     failures: 0,

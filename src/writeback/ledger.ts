@@ -3,6 +3,7 @@ import type { Desired, KeyRecord } from '../core/state.ts'
 import type { Journal } from '../journal/journal.ts'
 import { recordOf, type KeyState } from './key-state.ts'
 import type { StagedFiles } from './staged.ts'
+import { withMarks } from './sent-marks.ts'
 import { KeyStates } from './states.ts'
 
 export interface LedgerPorts {
@@ -50,10 +51,17 @@ export class Ledger {
 
   /** Says durably that requests leave which may change these keys. */
   markSending(states: readonly KeyState[]): void {
-    const fresh = states.filter(state => !state.sending)
+    const fresh: KeyState[] = []
+    for (const state of states) {
+      const sent = withMarks(state.sent, state.desired, this.#ports.staged)
+      if (!state.sending || sent !== state.sent) fresh.push({ ...state, sending: true, sent })
+    }
     if (fresh.length === 0) return
-    this.commit(fresh.map(state => ({ ...recordOf(state), sending: true })))
-    for (const state of fresh) state.sending = true
+    this.commit(fresh.map(recordOf))
+    for (const { key, sent } of fresh) {
+      const state = this.states.get(key)
+      if (state) Object.assign(state, { sending: true, sent })
+    }
   }
 
   #retain(desired: Desired): void {

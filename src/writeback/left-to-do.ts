@@ -1,5 +1,5 @@
 /** What is still to be done for a key after its staged file was sent. */
-import type { Desired } from '../core/state.ts'
+import type { Desired, Source } from '../core/state.ts'
 import type { Stored } from '../store/store.ts'
 import type { Outcome } from './executor.ts'
 import type { KeyState } from './key-state.ts'
@@ -25,9 +25,7 @@ export function leftToDo(
     const source = { key: state.key, etag: stored.etag, size: stored.size }
     if (staged.writing > 0 || staged.stage.revision !== outcome.revision) {
       if (!staged.stage.base) return desired
-      // Bytes that only the version before had are gone from the bucket with it; the new one has the same.
-      staged.stage.rebase(source)
-      return { ...desired, content: { ...desired.content, base: source } }
+      return rebased(desired, source, files)
     }
     const stale = outcome.meta && desired.meta && !sameMeta(outcome.meta, desired.meta)
     if (state.rev === rev && !stale) return undefined
@@ -35,4 +33,16 @@ export function leftToDo(
   } finally {
     files.release(staged.id)
   }
+}
+
+/**
+ * The same desired bytes, made from `source`, a version that our own request made: bytes that only the version before
+ * had are gone from the bucket with it; the new one has the same. Throws FsError.
+ */
+export function rebased(desired: Desired, source: Source, files: StagedFiles): Desired {
+  if (desired.is === 'absent' || desired.content.from === 'inline') return desired
+  const { content } = desired
+  if (content.from === 'stored') return { ...desired, content: { from: 'stored', source } }
+  files.find(content.stage)?.stage.rebase(source)
+  return { ...desired, content: { ...content, base: source } }
 }

@@ -22,9 +22,15 @@ export interface WriteBackEvents {
   settled(key: Key, stored: Stored | undefined, meta: ObjectMeta | undefined): void
   /** Still unsettled, but the bucket holds another version now (an upload that was overtaken). */
   advanced(key: Key, stored: Stored): void
-  /** Somebody else wrote the key since: theirs stays. Resolves when ours has another name. */
-  conflict(key: Key, error: StoreError): Promise<boolean>
+  /**
+   * The key holds another version than was known. Resolves with what came of it: `ours` it was our own request, or
+   * nothing is lost, and it can be gone on with; `kept` somebody else's, theirs stays and ours has another name;
+   * `stuck` somebody has to look at it.
+   */
+  conflict(key: Key, error: StoreError): Promise<ConflictEnd>
 }
+
+export type ConflictEnd = 'ours' | 'kept' | 'stuck'
 
 export interface WriteBackOptions extends Omit<ExecutorPorts, 'uploads'> {
   readonly journal: Journal

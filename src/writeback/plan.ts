@@ -10,6 +10,8 @@ export interface Planned {
   readonly key: Key
   readonly desired: Desired
   readonly stored: StoredState
+  /** A request was sent whose effect is not known: what is stored may be something else by now. */
+  readonly sending?: boolean
 }
 
 export type Action =
@@ -32,7 +34,8 @@ export function sourceOf(desired: Desired): Source | undefined {
 }
 
 /** Whether the bucket is known to hold what is desired already. */
-export function isSettled({ key, desired, stored }: Planned): boolean {
+export function isSettled({ key, desired, stored, sending }: Planned): boolean {
+  if (sending) return false
   if (desired.is === 'absent') return stored.is === 'absent'
   const { content, meta } = desired
   if (content.from !== 'stored' || meta !== undefined || stored.is !== 'version') return false

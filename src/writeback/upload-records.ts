@@ -39,13 +39,15 @@ export class UploadRecords {
   beginning(key: Key, staged: Staged): void {
     this.#beginning.add(staged.id)
     const at = this.#ports.clock.now()
-    this.#note(staged, { key, id: '', stage: staged.id, at })
+    const state = this.#owner(staged.id)
+    if (state) this.#set(state, { key, id: '', stage: staged.id, at })
   }
 
   /** How it ended: the upload, or undefined where it is not known whether there is one. */
   began(staged: Staged, upload: Upload | undefined): void {
     this.#beginning.delete(staged.id)
-    if (upload) this.#note(staged, { key: upload.key, id: upload.id, stage: staged.id })
+    const state = this.#holder(staged.id, '')
+    if (upload && state) this.#set(state, { key: upload.key, id: upload.id, stage: staged.id })
     this.#resume(staged)
   }
 
@@ -60,8 +62,8 @@ export class UploadRecords {
 
   /** It is completed or aborted. */
   ended(staged: Staged, id: string): void {
-    const state = this.#holder(staged.id)
-    if (state?.upload?.id === id) this.#set(state, undefined)
+    const state = this.#holder(staged.id, id)
+    if (state) this.#set(state, undefined)
   }
 
   /** Whether an upload for the state's staged file is being begun right now. */
@@ -117,15 +119,12 @@ export class UploadRecords {
     return moved
   }
 
-  /** The state whose record names the staged file's upload. */
-  #holder(stage: StageId): KeyState | undefined {
-    for (const state of this.#ports.states.all()) if (state.upload?.stage === stage) return state
+  /** The state whose record names that upload. */
+  #holder(stage: StageId, id: string): KeyState | undefined {
+    for (const state of this.#ports.states.all()) {
+      if (state.upload?.stage === stage && state.upload.id === id) return state
+    }
     return undefined
-  }
-
-  #note(staged: Staged, upload: UploadRecord): void {
-    const state = this.#holder(staged.id) ?? this.#owner(staged.id)
-    if (state) this.#set(state, upload)
   }
 
   #owner(stage: StageId): KeyState | undefined {

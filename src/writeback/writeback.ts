@@ -5,22 +5,23 @@
  * Invariants: every unsettled key has a record in the journal; a key has at most one request under way; the record
  * says `sending` durably before a request leaves that may change the key.
  */
-import type { Desired, KeyRecord, StoredState } from '../core/state.ts'
+import type { Desired, KeyRecord, Source, StoredState } from '../core/state.ts'
 import { isTemporaryName } from '../core/temp-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
-import type { Stored } from '../store/store.ts'
+import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Deletes } from './deletes.ts'
-import { asStoreError, copy, send, setMeta } from './executor.ts'
+import { asStoreError, compareFirst, copy, send, setMeta } from './executor.ts'
 import type { ExecutorPorts, Outcome } from './executor.ts'
 import { Failures } from './failures.ts'
 import { newState, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
-import { leftToDo } from './left-to-do.ts'
+import { leftToDo, rebased } from './left-to-do.ts'
 import { materialise } from './materialise.ts'
 import type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
 import { circleThrough, isSettled, nextAction, sourceOf, type Action } from './plan.ts'
 import { singlePutLimit } from './send.ts'
+import { isMarked } from './sent-marks.ts'
 import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
 import { SendAhead } from './send-ahead.ts'
@@ -51,7 +52,7 @@ export class WriteBack {
       agenda: this.#agenda,
       ledger: this.#ledger,
       restOf: key => this.#restOf(key),
-      conflict: async (key, error) => (await this.#events?.conflict(key, error)) ?? false,
+      conflict: async (key, error) => (await this.#events?.conflict(key, error)) ?? 'stuck',
     })
     this.#ahead = new SendAhead(this.#ports, options.log)
     this.#deletes = new Deletes({
@@ -71,6 +72,7 @@ export class WriteBack {
     for (const record of records) {
       const state = newState(record.key, record.desired, record.stored, now)
       state.sending = record.sending ?? false
+      state.sent = record.sent ?? []
       state.upload = record.upload
       this.#ledger.enter(state, record.desired, false)
       this.#schedule(state, now)
@@ -100,7 +102,7 @@ export class WriteBack {
       const next = { key, desired, stored: known }
       if (isSettled(next) && !state?.busy && !state?.sending && !upload) remove.push(key)
       else {
-        const sending = state?.sending ? { sending: true } : {}
+        const sending = state?.sending ? { sending: true, sent: state.sent } : {}
         put.push({ ...next, ...sending, ...(upload ? { upload } : {}) })
       }
     }
@@ -294,6 +296,7 @@ export class WriteBack {
   async #perform(state: KeyState, action: Action): Promise<void> {
     this.#agenda.occupy(state)
     try {
+      await compareFirst(this.#ports, state)
       this.#ledger.markSending([state])
       const outcome = await this.#run(state, action)
       this.#finish(state, { stored: outcome.stored, outcome })
@@ -337,6 +340,7 @@ export class WriteBack {
       ? { is: 'version', etag: stored.etag, size: stored.size }
       : { is: 'absent' }
     state.sending = false
+    state.sent = []
     const left =
       stored && outcome ? leftToDo(this.#o.staged, state, rev, stored, outcome) : undefined
     if (state.rev === rev && !left) return this.#settle(state, stored, rev)
@@ -380,11 +384,29 @@ export class WriteBack {
     if (!state) return
     state.stored = stored
     state.sending = false
+    state.sent = []
     if (isSettled(state)) {
       this.#ledger.commit([], [key])
       this.#remove(state)
       resolveWaiters(state, Infinity)
     } else this.#ledger.save(state)
+  }
+
+  /** Whether a request of ours, whose reply was lost, made what the bucket has. Rejects with StoreError. */
+  async isOurs(head: ObjectHead): Promise<boolean> {
+    return isMarked(this.#o.store, this.#ledger.states.get(head.key)?.sent ?? [], head)
+  }
+
+  /** It did: the key holds that version, which has the bytes that the one before had where they still show. */
+  took(source: Source): void {
+    const state = this.#ledger.states.get(source.key)
+    if (!state) return
+    const { desired } = state
+    if (desired.is === 'present' && sourceOf(desired)?.key === source.key) {
+      this.#ledger.enter(state, rebased(desired, source, this.#o.staged), true)
+    }
+    const { etag, size } = source
+    this.learn(source.key, { is: 'version', etag, size })
   }
 
   #remove(state: KeyState): void {

@@ -39,10 +39,10 @@ t.test('answers take their time', t => lives(t, CALM))
 
 t.test('a bad network', t => lives(t, { ...CALM, rates: ROUGH }))
 
-t.test('killed at any await', t => lives(t, { ...CALM, crash: 'kill', between: 60 }))
+t.test('killed at any await', t => lives(t, { ...CALM, crash: 'kill', between: 15 }))
 
 t.test('killed on a bad network', t =>
-  lives(t, { ...CALM, crash: 'kill', between: 100, rates: ROUGH }),
+  lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH }),
 )
 
 t.test('killed, on a server without conditions', t => {
@@ -52,5 +52,5 @@ t.test('killed, on a server without conditions', t => {
     partCopy: false,
     deleteBatch: 1,
   }
-  return lives(t, { ...CALM, crash: 'kill', between: 100, rates: ROUGH, store: { features } })
+  return lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH, store: { features } })
 })
