@@ -2,14 +2,12 @@
 import { readAttributes } from '../core/metadata.ts'
 import { FsError, StoreError } from '../core/errors.ts'
 import type { ObjectHead } from '../store/store.ts'
-import type { ObjectMeta } from '../core/types.ts'
+import type { ObjectMeta, ObjectVersion } from '../core/types.ts'
 import type { FsContext } from './context.ts'
+import { question } from './habit.ts'
 import { adoptVersion } from './listing.ts'
 import { isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
 import { detach } from './tree.ts'
-
-/** Children whose attributes were asked for before all the others' are fetched ahead. */
-const ENOUGH_ASKED = 2
 
 /** Sets the node's attributes from its metadata. */
 export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
@@ -54,9 +52,8 @@ async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
   const { key, etag } = content.version
   const cached = ctx.metaCache.get(key, etag, node.modified)
   if (cached) return applyMeta(ctx, node, cached)
-  if (node.parent) askAhead(ctx, node.parent)
   try {
-    const head = await ctx.heads.get(key)
+    const head = await ask(ctx, node, content.version)
     if (node.meta || node.content !== content) return
     if (key === node.key) applyHead(ctx, node, head)
     else if (head.etag === etag) applyMeta(ctx, node, head.meta)
@@ -90,9 +87,20 @@ async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
   }
 }
 
-/** A program that read a directory and asks for attributes one by one will ask for all: HEADs run ahead of it. */
+/** The head of a file's object, by the question that suits what the program does with the directory. */
+async function ask(ctx: FsContext, node: FileNode, version: ObjectVersion): Promise<ObjectHead> {
+  const { parent } = node
+  const how = parent && version.key === node.key ? question(parent.habit, version.size) : 'head'
+  if (how === 'first-bytes') {
+    const head = await ctx.reader.revalidate(version.key, undefined)
+    node.answeredAt = ctx.clock.now()
+    return head
+  }
+  if (how === 'head-and-ahead' && parent) askAhead(ctx, parent)
+  return ctx.heads.get(version.key)
+}
+
 function askAhead(ctx: FsContext, dir: DirNode): void {
-  if (dir.readAt === 0 || ++dir.asked !== ENOUGH_ASKED) return
   const versions = []
   for (const child of dir.children.values()) {
     if (isDir(child) || child.meta || child.content.is !== 'stored') continue

@@ -52,13 +52,19 @@ function become(
   if (content.is === 'staged') ctx.staged.release(content.staged.id)
 }
 
-/** The bytes are in the bucket and only metadata is to be sent: the next write starts from that version. */
+/**
+ * The bytes are in the bucket and only metadata is to be sent: the next write starts from that version. Or they were
+ * fetched into a staged file, since the version that had them is to be overwritten.
+ */
 function advanced(ctx: FsContext, key: Key): void {
   const node = ctx.unsettled.get(key)
   const state = ctx.writeBack.get(key)
-  if (!node || isDir(node) || node.content.is !== 'staged') return
-  if (state?.desired.is !== 'present' || state.desired.content.from !== 'stored') return
-  become(ctx, node, state.desired.content.source)
+  if (!node || isDir(node) || state?.desired.is !== 'present') return
+  const { content, meta } = state.desired
+  if (content.from === 'stored' && node.content.is === 'staged') become(ctx, node, content.source)
+  if (content.from !== 'stage' || node.content.is !== 'stored') return
+  node.content = { is: 'staged', staged: ctx.staged.use(content.stage) }
+  node.meta ??= meta
 }
 
 /** The head of a key, or undefined when nothing is there. */

@@ -8,6 +8,7 @@ import { read, write } from './content.ts'
 import { dirOf, nodeOf, type FsContext, type FsOptions, type FsParts } from './context.ts'
 import { eventsOf } from './events.ts'
 import { existing } from './find.ts'
+import { readThrough } from './habit.ts'
 import { loadDir } from './listing.ts'
 import { makeDir, makeFile, makeSymlink } from './make.ts'
 import { attrOf, isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
@@ -202,8 +203,7 @@ class Operations implements FileSystem {
   async readdir(handle: HandleId): ReturnType<FileSystem['readdir']> {
     const dir = this.#dir(handle)
     await loadDir(this.#ctx, dir)
-    dir.readAt = this.#ctx.clock.now()
-    dir.asked = 0
+    readThrough(dir.habit)
     return [...dir.children.values()].map(node => ({
       name: node.name,
       ino: node.ino,

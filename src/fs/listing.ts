@@ -164,7 +164,7 @@ function entriesOf(dir: DirNode, { objects, prefixes }: Found): Entries {
 /** Makes a directory's children what the listing says, below what the mount knows better. Synchronous. */
 export function merge(ctx: FsContext, dir: DirNode, found: Found, started: number): void {
   const { files, dirs, marker } = entriesOf(dir, found)
-  mergeMarker(ctx, dir, marker)
+  mergeMarker(ctx, dir, marker, started)
   let present: Set<string> | undefined
   const keptDir = (key: Key) => (present ??= ancestors(ctx, true, started)).has(key)
   for (const child of dir.children.values()) {
@@ -187,8 +187,14 @@ function isKnown(ctx: FsContext, key: Key, started: number): boolean {
   return ctx.recent.of(key, started) === true
 }
 
-function mergeMarker(ctx: FsContext, dir: DirNode, marker: ListedObject | undefined): void {
+function mergeMarker(
+  ctx: FsContext,
+  dir: DirNode,
+  marker: ListedObject | undefined,
+  started: number,
+): void {
   if (dir.key === '' || ctx.writeBack.get(dir.key)) return
+  if (ctx.recent.of(dir.key, started) !== undefined) return
   const changed = marker?.etag !== dir.markerTag?.etag
   dir.marker = marker ? 'present' : 'absent'
   dir.markerTag = marker ? { etag: marker.etag, modified: marker.modified } : undefined

@@ -12,6 +12,7 @@ import type {
   ObjectMeta,
   ObjectVersion,
 } from '../core/types.ts'
+import type { Habit } from './habit.ts'
 import type { Staged } from '../writeback/staged.ts'
 
 /** Where a file's bytes are. */
@@ -44,6 +45,8 @@ interface NodeBase {
 export interface FileNode extends NodeBase {
   kind: 'file' | 'symlink'
   content: FileContent
+  /** When the bucket last answered a question of its own for this file. */
+  answeredAt: Milliseconds
   /** LastModified of the stored version, as a listing or a HEAD said. */
   modified: Milliseconds
   /** Handles, and those of them that write. */
@@ -67,10 +70,7 @@ export interface DirNode extends NodeBase {
   /** Whether an object of the prefix's own name is there. */
   marker: 'unknown' | 'absent' | 'present'
   markerTag: { readonly etag: ETag; readonly modified: Milliseconds } | undefined
-  /** When a program read it through; attributes of all its files may be asked for next. */
-  readAt: Milliseconds
-  /** Attributes of children that had to be asked for since then. */
-  asked: number
+  readonly habit: Habit
 }
 
 export type Node = FileNode | DirNode

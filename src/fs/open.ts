@@ -7,6 +7,7 @@ import { applyHead } from './attributes.ts'
 import { commitTimes } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { truncate } from './content.ts'
+import { servesOpen } from './habit.ts'
 import type { FileNode } from './node.ts'
 import { detach, forgetIfUnused } from './tree.ts'
 
@@ -55,6 +56,8 @@ function hold(ctx: FsContext, node: FileNode): void {
 async function revalidate(ctx: FsContext, node: FileNode): Promise<void> {
   const { content } = node
   if (content.is !== 'stored' || !node.parent || ctx.writeBack.get(node.key)) return
+  node.parent.habit.opened += 1
+  if (servesOpen(node.answeredAt, ctx.clock.now())) return
   try {
     const head = await ctx.reader.revalidate(node.key, content.version.etag)
     if (ctx.writeBack.get(node.key) || node.content !== content) return

@@ -4,6 +4,7 @@ import { FsError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
+import { newHabit } from './habit.ts'
 import { isDir, type DirNode, type FileContent, type FileNode, type Node } from './node.ts'
 
 const utf8 = new TextEncoder()
@@ -27,6 +28,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
     metaDirty: false,
     seenAt: ctx.clock.now(),
     content,
+    answeredAt: -Infinity,
     modified: ctx.clock.now(),
     opens: 0,
     writers: 0,
@@ -62,8 +64,7 @@ export function newDir(ctx: Omit<FsContext, 'root'>, key: Key): DirNode {
     listing: undefined,
     marker: 'unknown',
     markerTag: undefined,
-    readAt: 0,
-    asked: 0,
+    habit: newHabit(),
   }
   ctx.inodes.set(node.ino, node)
   return node
