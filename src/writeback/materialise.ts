@@ -1,4 +1,5 @@
 /** Fetches a stored version into a staged file, so that names which wait for each other in a circle can go on. */
+import { StoreError } from '../core/errors.ts'
 import type { Desired } from '../core/state.ts'
 import type { ExecutorPorts } from './executor.ts'
 
@@ -6,7 +7,7 @@ const STEP = 1024 * 1024
 
 /** The same desired state with bytes of its own; the caller releases the staged file's first use. Rejects with StoreError or FsError. */
 export async function materialise(
-  { staged, reader }: ExecutorPorts,
+  { staged, reader, store }: ExecutorPorts,
   desired: Desired,
 ): Promise<Desired> {
   if (desired.is !== 'present' || desired.content.from === 'inline') return desired
@@ -31,6 +32,14 @@ export async function materialise(
     }
   }
   const { source } = desired.content
+  // Without metadata of its own it keeps the source's, which goes with the source.
+  const { meta, etag } = desired.meta
+    ? { meta: desired.meta, etag: source.etag }
+    : await store.head(source.key)
+  if (etag !== source.etag) {
+    const details = { operation: 'HeadObject', key: source.key }
+    throw new StoreError('changed', `${source.key} was written elsewhere`, details)
+  }
   const file = staged.create()
   try {
     for (let at = 0; at < source.size; at += STEP) {
@@ -42,5 +51,5 @@ export async function materialise(
     staged.release(file.id)
     throw error
   }
-  return { ...desired, content: { from: 'stage', stage: file.id } }
+  return { ...desired, meta, content: { from: 'stage', stage: file.id } }
 }

@@ -20,8 +20,8 @@ export interface Change {
 export interface WriteBackEvents {
   /** The bucket holds what was desired; `meta` is undefined where the source's was kept. */
   settled(key: Key, stored: Stored | undefined, meta: ObjectMeta | undefined): void
-  /** Still unsettled, but the bucket holds another version now (an upload that was overtaken). */
-  advanced(key: Key, stored: Stored): void
+  /** Still unsettled, but its content comes from elsewhere now: a version that was sent, or a staged file. */
+  advanced(key: Key): void
   /**
    * The key holds another version than was known. Resolves with what came of it: `ours` it was our own request, or
    * nothing is lost, and it can be gone on with; `kept` somebody else's, theirs stays and ours has another name;

@@ -260,14 +260,23 @@ export class WriteBack {
   async #break(state: KeyState): Promise<void> {
     const { rev } = state
     this.#agenda.occupy(state)
+    let failure: unknown
+    const desired = await materialise(this.#ports, state.desired).catch((error: unknown) => {
+      failure = error
+    })
+    this.#agenda.free(state)
+    if (this.#agenda.closed) return
     try {
-      const desired = await materialise(this.#ports, state.desired)
-      this.#agenda.free(state)
-      if (state.rev === rev) this.change([{ key: state.key, desired, stored: state.stored }])
-      this.#ledger.let(desired)
+      if (!desired) return this.#failures.failed(state, failure, rev)
+      if (state.rev === rev) {
+        this.change([{ key: state.key, desired, stored: state.stored }])
+        this.#events?.advanced(state.key)
+      }
     } catch (error) {
-      this.#agenda.free(state)
-      this.#failures.failed(state, asStoreError(error, 'GetObject', state.key))
+      this.#failures.failed(state, error)
+    } finally {
+      if (desired) this.#ledger.let(desired)
+      this.#agenda.arm()
     }
   }
 
@@ -347,7 +356,7 @@ export class WriteBack {
     const before = state.desired
     if (left && left !== before) this.#ledger.enter(state, left, true)
     this.#ledger.save(state)
-    if (stored) this.#events?.advanced(state.key, stored)
+    if (stored) this.#events?.advanced(state.key)
     if (state.rev !== rev) resolveWaiters(state, rev)
     if (left) this.#unblock(before)
     this.#schedule(state, state.due)
