@@ -7,6 +7,7 @@ import type { HandleId, Ino, Nanoseconds } from '../../src/core/types.ts'
 import type {
   Attr,
   AttrChange,
+  Caller,
   DirEntry,
   FileKind,
   FileSystem,
@@ -35,6 +36,15 @@ interface Open {
   readonly node: Node
   readonly flags: OpenFlags
 }
+
+type AddArguments = [
+  parent: Ino,
+  name: string,
+  kind: FileKind,
+  perm: number,
+  owner?: Caller,
+  target?: string,
+]
 
 export class MemoryFs implements FileSystem {
   /** Every call that changed or opened something: operation and name. */
@@ -83,15 +93,15 @@ export class MemoryFs implements FileSystem {
     return node.target
   }
 
-  async mkdir(parent: Ino, name: string, perm: number): Promise<Attr> {
-    const node = this.#add(parent, name, 'directory', perm)
+  async mkdir(parent: Ino, name: string, perm: number, caller?: Caller): Promise<Attr> {
+    const node = this.#add(parent, name, 'directory', perm, caller)
     node.nlink = 2
     this.#node(parent).nlink += 1
     return attrOf(node)
   }
 
-  async symlink(parent: Ino, name: string, target: string): Promise<Attr> {
-    return attrOf(this.#add(parent, name, 'symlink', 0o777, target))
+  async symlink(parent: Ino, name: string, target: string, caller?: Caller): Promise<Attr> {
+    return attrOf(this.#add(parent, name, 'symlink', 0o777, caller, target))
   }
 
   async unlink(parent: Ino, name: string): Promise<void> {
@@ -150,8 +160,9 @@ export class MemoryFs implements FileSystem {
     name: string,
     perm: number,
     flags: OpenFlags,
+    caller?: Caller,
   ): Promise<{ attr: Attr; handle: HandleId }> {
-    const node = this.#add(parent, name, 'file', perm)
+    const node = this.#add(parent, name, 'file', perm, caller)
     this.calls.push(`create ${name}`)
     return { attr: attrOf(node), handle: this.#opened({ node, flags }) }
   }
@@ -177,6 +188,11 @@ export class MemoryFs implements FileSystem {
     node.data.set(from, at)
     node.mtime = node.ctime = now()
     return from.length
+  }
+
+  /** Nobody else writes here. */
+  async generation(): Promise<number> {
+    return 0
   }
 
   async flush(handle: HandleId): Promise<void> {
@@ -246,7 +262,7 @@ export class MemoryFs implements FileSystem {
     return { total: 2 ** 50, free: 2 ** 49, files: this.#nodes.size, nameMax: 255 }
   }
 
-  #make(kind: FileKind, perm: number, target = ''): Node {
+  #make(kind: FileKind, perm: number, owner = this.#owner, target = ''): Node {
     const time = now()
     const ino = this.#nextIno
     this.#nextIno += 1
@@ -254,7 +270,8 @@ export class MemoryFs implements FileSystem {
       ino,
       kind,
       perm,
-      ...this.#owner,
+      uid: owner.uid,
+      gid: owner.gid,
       nlink: 1,
       mtime: time,
       ctime: time,
@@ -269,11 +286,11 @@ export class MemoryFs implements FileSystem {
     return node
   }
 
-  #add(parent: Ino, name: string, kind: FileKind, perm: number, target?: string): Node {
+  #add(...[parent, name, kind, perm, owner, target]: AddArguments): Node {
     const directory = this.#directory(parent)
     if (directory.children.has(name)) throw new FsError('EEXIST', name)
     if (directory.nlink === 0) throw new FsError('ENOENT', name)
-    const node = this.#make(kind, perm, target)
+    const node = this.#make(kind, perm, owner, target)
     directory.children.set(name, node)
     directory.mtime = directory.ctime = now()
     return node

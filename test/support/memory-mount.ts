@@ -1,7 +1,8 @@
 /**
  * A program: mounts a `MemoryFs`, for tests that look at the mount from outside.
  * Arguments: the directory, a JSON object of LinkOptions, and `direct` or `native`: the link. Lines on stdin: `calls` answers with a JSON
- * line of the calls seen since, `unmount` unmounts and answers `unmounted` or the errno. It writes `ready`
+ * line of the calls seen since, `unmount` unmounts and answers `unmounted` or the errno, `exit` ends the
+ * process with 7. It writes `ready`
  * when the mount answers, `gone` when it has gone, and the log on stderr.
  */
 import { createInterface } from 'node:readline'
@@ -43,6 +44,7 @@ try {
   })
   createInterface({ input: process.stdin }).on('line', line => {
     if (line === 'calls') say(JSON.stringify(fs.calls.splice(0)))
+    if (line === 'exit') process.exit(7)
     if (line === 'handles') say(String(fs.openHandles))
     if (line === 'unmount') {
       mount.unmount().then(

@@ -42,6 +42,13 @@ export function temporary(t: { teardown(fn: () => unknown): unknown }): string {
   return folder
 }
 
+/** Which kernel link serves it. */
+export type Link = 'native' | 'direct'
+
+export interface MountOptions extends Partial<LinkOptions> {
+  readonly link?: Link
+}
+
 export class Mounted {
   readonly folder: string
   readonly process: ChildProcessWithoutNullStreams
@@ -49,12 +56,13 @@ export class Mounted {
   log = ''
   readonly #lines: AsyncIterator<string>
 
-  constructor(folder: string, options: Partial<LinkOptions> = {}) {
+  constructor(folder: string, { link = 'native', ...options }: MountOptions = {}) {
     this.folder = folder
     this.process = spawn(process.execPath, [
       program('memory-mount.js'),
       folder,
       JSON.stringify(options),
+      link,
     ])
     this.process.stderr.setEncoding('utf8').on('data', text => (this.log += String(text)))
     this.#lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]()
@@ -84,7 +92,7 @@ export class Mounted {
 export async function mounted(
   t: { teardown(fn: () => unknown): unknown },
   folder: string,
-  options: Partial<LinkOptions> = {},
+  options: MountOptions = {},
 ): Promise<Mounted> {
   const mount = new Mounted(folder, options)
   t.teardown(() => {
