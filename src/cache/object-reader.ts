@@ -9,7 +9,7 @@ import type { ObjectHead, ObjectStore } from '../store/store.ts'
 import { Demand, aborted, copyOut } from './demand.ts'
 import { Fetcher } from './fetcher.ts'
 import { PageCache } from './page-cache.ts'
-import type { ObjectReader } from './reader.ts'
+import type { ObjectReader } from '../store/reader.ts'
 import { revalidate } from './revalidate.ts'
 
 const MIB = 2 ** 20

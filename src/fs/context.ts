@@ -1,7 +1,7 @@
 /** What all modules of the file system share: its parts, its options, and the tables of nodes. */
 import type { HeadAhead } from '../cache/head-ahead.ts'
 import type { MetaCache } from '../cache/meta.ts'
-import type { ObjectReader } from '../cache/reader.ts'
+import type { ObjectReader } from '../store/reader.ts'
 import { FsError } from '../core/errors.ts'
 import type { AttributeDefaults } from '../core/posix.ts'
 import type { Clock, Log } from '../core/ports.ts'

@@ -1,4 +1,4 @@
-/** What the local disk says, as the file system's error: a full disk is ENOSPC, all else EIO. */
+/** What the local disk says, as the file system's error: a full disk is ENOSPC, a file beyond its limits EFBIG, all else EIO. */
 import { FsError } from '../core/errors.ts'
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'MDB_MAP_FULL'])
@@ -15,6 +15,8 @@ export function diskError(error: unknown, doing: string): FsError {
   if (error instanceof FsError) return error
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
+  if (code === 'EFBIG')
+    return new FsError('EFBIG', `${doing}: more than the journal's disk can address`, error)
   return FULL.has(code)
     ? new FsError('ENOSPC', `the journal's disk is full (${doing})`, error)
     : new FsError('EIO', `${doing}: ${message}`, error)

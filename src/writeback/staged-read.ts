@@ -3,7 +3,7 @@ import { missing } from '../core/extents.ts'
 import { intersect } from '../core/range.ts'
 import type { Bytes, Range } from '../core/types.ts'
 import { StoreError } from '../core/errors.ts'
-import type { ObjectReader } from '../cache/reader.ts'
+import type { ObjectReader } from '../store/reader.ts'
 import type { Stage } from '../journal/journal.ts'
 
 /** The ranges of `wanted` whose bytes only the base has. */

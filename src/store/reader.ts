@@ -2,7 +2,7 @@
  * The contract of reading clean bytes: pages of (key, ETag, index) in a bounded arena, filled by ranged GETs.
  */
 import type { Bytes, ETag, Key, ObjectVersion, Range } from '../core/types.ts'
-import type { ObjectHead } from '../store/store.ts'
+import type { ObjectHead } from './store.ts'
 
 export interface ObjectReader {
   /**
