@@ -9,6 +9,10 @@ import { opSequences, script } from '../support/file-ops.ts'
 import { compare } from './compare.ts'
 
 const RUNS = Number(process.env['PAILFS_RUNS'] ?? 150)
+/** For many runs. */
+const LONG = { timeout: 36_000_000 }
+
+t.setTimeout(LONG.timeout)
 
 async function check(t: Test, most: number, runs: number, options: CoreOptions): Promise<void> {
   const seed = process.env['PAILFS_SEED']
@@ -23,27 +27,27 @@ async function check(t: Test, most: number, runs: number, options: CoreOptions):
   t.comment(`${script(ops)}\n${cause instanceof Error ? cause.stack : String(cause)}`)
 }
 
-t.test('short sequences', async t => {
+t.test('short sequences', LONG, async t => {
   await check(t, 30, RUNS * 4, {})
 })
 
-t.test('long sequences', async t => {
+t.test('long sequences', LONG, async t => {
   await check(t, 300, RUNS, {})
 })
 
-t.test('every answer takes its time', async t => {
+t.test('every answer takes its time', LONG, async t => {
   await check(t, 200, RUNS, { faults: { delay: [0, 300] } })
 })
 
-t.test('nothing is remembered: --metadata-ttl=0', async t => {
+t.test('nothing is remembered: --metadata-ttl=0', LONG, async t => {
   await check(t, 100, RUNS, { fs: { metadataTtl: 0 } })
 })
 
-t.test('close waits: --write-back=0', async t => {
+t.test('close waits: --write-back=0', LONG, async t => {
   await check(t, 100, RUNS, { rest: 0, fs: { closeWaits: true } })
 })
 
-t.test('a server without conditions and part copies', async t => {
+t.test('a server without conditions and part copies', LONG, async t => {
   const features = {
     conditionalPut: false,
     createExclusive: false,

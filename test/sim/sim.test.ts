@@ -10,8 +10,13 @@ const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? 150)
 /** For each kind of life, unless a number of seeds was asked for. */
 const LIMIT_MS = process.env['PAILFS_SEEDS'] === undefined ? 12_000 : Infinity
 
+/** A minute is not enough for many seeds. */
+const LONG = { timeout: 36_000_000 }
+
 const CALM: SimOptions = { steps: 60, crash: 'none', between: 0, rates: {}, fsync: 'bucket' }
 const ROUGH = { refused: 0.05, lost: 0.08, throttled: 0.03, stalled: 0.01, torn: 0.1, short: 0.05 }
+
+t.setTimeout(LONG.timeout)
 
 async function lives(t: Test, options: SimOptions): Promise<void> {
   const started = performance.now()
@@ -35,17 +40,17 @@ async function lives(t: Test, options: SimOptions): Promise<void> {
   t.pass(`${count} lives, ${crashes} crashes`)
 }
 
-t.test('answers take their time', t => lives(t, CALM))
+t.test('answers take their time', LONG, t => lives(t, CALM))
 
-t.test('a bad network', t => lives(t, { ...CALM, rates: ROUGH }))
+t.test('a bad network', LONG, t => lives(t, { ...CALM, rates: ROUGH }))
 
-t.test('killed at any await', t => lives(t, { ...CALM, crash: 'kill', between: 15 }))
+t.test('killed at any await', LONG, t => lives(t, { ...CALM, crash: 'kill', between: 15 }))
 
-t.test('killed on a bad network', t =>
+t.test('killed on a bad network', LONG, t =>
   lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH }),
 )
 
-t.test('killed, on a server without conditions', t => {
+t.test('killed, on a server without conditions', LONG, t => {
   const features = {
     conditionalPut: false,
     createExclusive: false,
