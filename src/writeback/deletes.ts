@@ -28,6 +28,8 @@ const LONGEST: Milliseconds = 10_000
 export class Deletes {
   readonly #ports: DeletesPorts
   #lastAdded = 0
+  /** Deletes that came since the last request left. */
+  #gathered = 0
   #closed = false
 
   constructor(ports: DeletesPorts) {
@@ -37,10 +39,9 @@ export class Deletes {
   /** One more key shall be gone. */
   added(state: KeyState): void {
     this.#lastAdded = this.#ports.clock.now()
-    const { states, store } = this.#ports
-    if (states.absent.size >= store.features.deleteBatch && store.features.deleteBatch > 1) {
-      this.#send(state)
-    }
+    this.#gathered += 1
+    const { deleteBatch } = this.#ports.store.features
+    if (deleteBatch > 1 && this.#gathered >= deleteBatch) this.#send(state)
   }
 
   close(): void {
@@ -59,6 +60,7 @@ export class Deletes {
 
   #send(first: KeyState): void {
     if (this.#closed) return
+    this.#gathered = 0
     const { store, states } = this.#ports
     const most = store.features.deleteBatch
     const batch: KeyState[] = []

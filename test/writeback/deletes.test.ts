@@ -1,0 +1,18 @@
+/** How deletes travel together. */
+import t from 'tap'
+import { Core } from '../support/core.ts'
+
+t.test('deletes that come while a full request is under way go together too', async t => {
+  const core = new Core({ faults: { delay: [200, 300] } })
+  for (let n = 0; n < 2500; n++) {
+    await core.memory.put(`d/f${n}`, new Uint8Array(1), { meta: { user: {} } })
+  }
+  const names = await core.names('/d')
+  core.counting.reset()
+  for (const name of names) await core.unlink(`/d/${name}`)
+  await core.rmdir('/d')
+  await core.drain()
+  t.equal(core.counting.count('deleteMany'), 3)
+  t.equal(core.counting.count('delete'), 0)
+  t.equal(core.memory.count, 0)
+})
