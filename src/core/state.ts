@@ -55,6 +55,8 @@ export interface Parked {
   readonly kind: StoreErrorKind
   readonly message: string
   readonly at: Milliseconds
+  /** The bytes may not be whole: only a new change goes on with it, not one more try. */
+  readonly doubtful?: boolean
 }
 
 /** One key's whole record in the journal. */

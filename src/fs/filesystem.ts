@@ -21,6 +21,7 @@ import { setAttributes } from './setattr.ts'
 import { Usage } from './usage.ts'
 import { getXattr, listXattr, removeXattr, setXattr } from './xattr.ts'
 import { newDir } from './tree.ts'
+import { recovered } from '../writeback/recovered.ts'
 
 /** How long listings of a server that says so may miss changes, ms. */
 const LISTING_LAG = 30_000
@@ -44,7 +45,8 @@ export function createFileSystem(parts: FsParts, options: FsOptions): CreatedFil
   }
   const rootless = { ...parts, ...tables, options }
   const context: FsContext = { ...rootless, root: newDir(rootless, '') }
-  parts.writeBack.restore(parts.journal.records(), eventsOf(context))
+  const records = recovered(parts.journal, parts.log, parts.clock.now())
+  parts.writeBack.restore(records, eventsOf(context))
   restoreNodes(context)
   return { fs: guarded(new Operations(context)), context }
 }

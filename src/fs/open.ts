@@ -79,7 +79,11 @@ export async function flush(ctx: FsContext, handle: FileHandle): Promise<void> {
 export async function fsync(ctx: FsContext, node: FileNode): Promise<void> {
   commitTimes(ctx, node)
   if (!node.parent) return
-  if (ctx.options.fsync === 'bucket') return ctx.writeBack.flush([node.key])
+  if (ctx.options.fsync === 'bucket') {
+    await ctx.writeBack.flush([node.key])
+    // A power cut must not bring back what is done, to be sent over what is newer.
+    return ctx.journal.sync()
+  }
   if (node.content.is === 'staged') await node.content.staged.stage.sync()
   await ctx.journal.sync()
 }

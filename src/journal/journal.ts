@@ -32,6 +32,8 @@ export interface Journal {
   removeStage(id: StageId): void
   /** Every staged file there is, for recovery: those that no record names are left-overs. */
   stages(): readonly StageId[]
+  /** Keys of changes that a power cut left though they were not synced: their staged bytes may not be whole. */
+  readonly doubtful?: ReadonlySet<string>
   /** Bytes that staged files take on disk, as counted by the journal. */
   readonly staged: Bytes
   /** The bound on `staged`; writes over it fail with ENOSPC. */

@@ -28,16 +28,10 @@ export interface Recovery {
   readonly sound: readonly KeyRecord[]
 }
 
-/** Staged files a record needs: its content, and the bytes of its upload if that is another file. */
-export function stagesOf(record: KeyRecord): readonly StageId[] {
-  const stages: StageId[] = []
-  if (record.desired.is === 'present' && record.desired.content.from === 'stage') {
-    stages.push(record.desired.content.stage)
-  }
-  if (record.upload !== undefined && !stages.includes(record.upload.stage)) {
-    stages.push(record.upload.stage)
-  }
-  return stages
+/** Staged files a record needs: its content. An upload of another file is only to be aborted. */
+export function stagesOf({ desired }: KeyRecord): readonly StageId[] {
+  const staged = desired.is === 'present' && desired.content.from === 'stage'
+  return staged ? [desired.content.stage] : []
 }
 
 /** Sorts out what was found. */
@@ -50,10 +44,10 @@ export function recover(found: Found): Recovery {
   for (const record of found.records) {
     const needed = stagesOf(record)
     for (const stage of needed) named.add(stage)
-    // An upload can be begun anew; only the content can't.
-    const content = record.desired.is === 'present' && record.desired.content.from === 'stage'
-    if (content && found.doubtful.has(record.key)) doubtful.push(record)
-    else if (content && !there.has(needed[0]!)) missing.push(record)
+    const content = needed.length > 0
+    if (content && (found.doubtful.has(record.key) || record.parked?.doubtful)) {
+      doubtful.push(record)
+    } else if (content && !there.has(needed[0]!)) missing.push(record)
     else sound.push(record)
   }
   return { leftOver: found.stages.filter(id => !named.has(id)), missing, doubtful, sound }

@@ -96,9 +96,9 @@ async function create(
   staged: Staged,
   options: PutOptions,
 ): Promise<Upload> {
-  uploads.beginning(key, staged)
   let upload: Upload | undefined
   try {
+    await uploads.beginning(key, staged)
     upload = await store.createUpload(key, options)
   } finally {
     uploads.began(staged, upload)

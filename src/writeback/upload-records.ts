@@ -35,12 +35,13 @@ export class UploadRecords {
     this.#ports = ports
   }
 
-  /** An upload for the staged file is asked for under `key`. Call before; throws FsError. */
-  beginning(key: Key, staged: Staged): void {
+  /** An upload for the staged file is asked for under `key` when this resolves: no power cut forgets it. Rejects with FsError. */
+  async beginning(key: Key, staged: Staged): Promise<void> {
     this.#beginning.add(staged.id)
     const at = this.#ports.clock.now()
     const state = this.#owner(staged.id)
     if (state) this.#set(state, { key, id: '', stage: staged.id, at })
+    await this.#ports.journal.sync()
   }
 
   /** How it ended: the upload, or undefined where it is not known whether there is one. */

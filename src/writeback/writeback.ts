@@ -5,6 +5,7 @@
  * Invariants: every unsettled key has a record in the journal; a key has at most one request under way; the record
  * says `sending` durably before a request leaves that may change the key.
  */
+import { StoreError } from '../core/errors.ts'
 import type { Desired, KeyRecord, Source, StoredState } from '../core/state.ts'
 import { isTemporaryName } from '../core/temp-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
@@ -21,7 +22,7 @@ import { materialise } from './materialise.ts'
 import type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
 import { circleThrough, isSettled, nextAction, sourceOf, type Action } from './plan.ts'
 import { singlePutLimit } from './send.ts'
-import { isMarked } from './sent-marks.ts'
+import { isMarked, withMarks } from './sent-marks.ts'
 import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
 import { SendAhead } from './send-ahead.ts'
@@ -71,10 +72,12 @@ export class WriteBack {
     const now = this.#o.clock.now()
     for (const record of records) {
       const state = newState(record.key, record.desired, record.stored, now)
-      state.sending = record.sending ?? false
-      state.sent = record.sent ?? []
+      if (record.parked?.doubtful) state.parked = record.parked
       state.upload = record.upload
       this.#ledger.enter(state, record.desired, false)
+      // A power cut may have taken the note that it was sent: what it says is looked for in any case.
+      state.sending = true
+      state.sent = withMarks(record.sent ?? [], record.desired, this.#o.staged)
       this.#schedule(state, now)
     }
   }
@@ -201,6 +204,11 @@ export class WriteBack {
   }
 
   #wait(state: KeyState, signal?: AbortSignal): Promise<void> {
+    const { parked } = state
+    if (parked?.doubtful) {
+      const details = { operation: 'flush', key: state.key }
+      return Promise.reject(new StoreError(parked.kind, parked.message, details))
+    }
     const stored = addWaiter(state, this.#o.clock.now(), signal)
     state.parked = undefined
     if (state.failures === 0 || state.waiters.length === 1) this.#schedule(state, 0)

@@ -59,3 +59,11 @@ t.test('killed, on a server without conditions', LONG, t => {
   }
   return lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH, store: { features } })
 })
+
+t.test('power cuts, fsync to the bucket', LONG, t =>
+  lives(t, { ...CALM, crash: 'power', between: 25, rates: ROUGH }),
+)
+
+t.test('power cuts, fsync to the journal', LONG, t =>
+  lives(t, { ...CALM, crash: 'power', between: 25, rates: ROUGH, fsync: 'journal' }),
+)

@@ -300,6 +300,11 @@ export class World {
 
   /** What was fsynced and not touched since is there; the rest is taken as it is found. */
   async #afterPower(touched: readonly string[]): Promise<void> {
+    for (const { key, parked } of [...this.#core.context.writeBack.all()]) {
+      if (!parked?.doubtful) continue
+      if (this.#safe.has(key)) throw new Error(`${key} was fsynced and is doubtful`)
+      await this.#core.unlink(key)
+    }
     const found = await this.#clock.run(modelOf(this.#core))
     for (const path of this.#safe) {
       if (touched.some(one => `${path}/`.startsWith(`${one}/`))) continue

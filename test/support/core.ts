@@ -16,7 +16,6 @@ import type { Attr, AttrChange, FileSystem, OpenFlags } from '../../src/fs/api.t
 import type { FsContext, FsOptions } from '../../src/fs/context.ts'
 import { createFileSystem } from '../../src/fs/filesystem.ts'
 import { MemoryJournal } from '../../src/journal/memory-journal.ts'
-import { recover } from '../../src/journal/recovery.ts'
 import { CountingStore } from '../../src/store/memory/counting.ts'
 import { FaultyStore, type FaultOptions } from '../../src/store/memory/faults.ts'
 import { MemoryStore } from '../../src/store/memory/memory-store.ts'
@@ -88,7 +87,6 @@ export class Core {
     this.faulty = new FaultyStore(this.memory, { clock, random, ...options.faults })
     this.counting = new CountingStore(options.around?.(this.faulty) ?? this.faulty)
     this.journal = options.journal ?? new MemoryJournal(journalOptions(options))
-    tidy(this.journal)
     const raw = this.counting
     const ports = { clock, random, log }
     const store = withRetry(raw, ports)
@@ -403,14 +401,4 @@ function orNothing(error: unknown): undefined {
 
 function journalOptions({ pause, stagingLimit }: CoreOptions) {
   return { ...(pause ? { pause } : {}), ...(stagingLimit === undefined ? {} : { stagingLimit }) }
-}
-
-/** As a mount does before it uses a journal. */
-function tidy(journal: MemoryJournal): void {
-  const { leftOver } = recover({
-    records: [...journal.records()],
-    stages: journal.stages(),
-    doubtful: journal.doubtful,
-  })
-  for (const id of leftOver) journal.removeStage(id)
 }

@@ -79,7 +79,7 @@ export function script(ops: readonly Op[]): string {
     .join('\n')
 }
 
-export const SLOTS = 4
+const SLOTS = 3
 /** The second looks like rsync's temporary for the first. */
 const NAMES = ['a', '.a.Xy12Zq', 'b', 'c.txt']
 const XATTRS = ['user.one', 'user.Two', 'user.größe']
@@ -92,7 +92,7 @@ export function randomOp(random: Random): Op {
   const int = (below: number) => Math.floor(random() * below)
   const choose: Choose = all => all[int(all.length)]!
   const path = () => {
-    const depth = choose([1, 1, 1, 2, 2, 3])
+    const depth = choose([1, 1, 1, 1, 2, 2, 2, 3])
     return Array.from({ length: depth }, () => choose(NAMES)).join('/')
   }
   const slot = int(SLOTS)
