@@ -65,6 +65,7 @@ const EXIT_OF: Readonly<Record<string, Exit>> = {
   ConfigError: EXIT.usage,
   UnitError: EXIT.usage,
   MountError: EXIT.mount,
+  InUseError: EXIT.busy,
 }
 
 function storeMessage(error: StoreError): string {

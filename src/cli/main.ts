@@ -11,6 +11,7 @@ import { flushCommand } from './flush.ts'
 import { processIo } from './io.ts'
 import type { Io } from './io.ts'
 import { mountCommand } from './mount.ts'
+import { recoverCommand } from './recover.ts'
 import { statusCommand } from './status.ts'
 import { umountCommand } from './umount.ts'
 import { urlCommand } from './url.ts'
@@ -24,12 +25,13 @@ const COMMANDS: readonly Command[] = [
   flushCommand,
   whyCommand,
   urlCommand,
+  recoverCommand,
 ]
 
 /** `argv` without node and script. */
 export async function main(argv: readonly string[], io: Io = processIo): Promise<number> {
   // mount.fuse(8) calls us as `pailfs s3://bucket /dir -o options`.
-  const words = /^[a-z0-9]+:\/\//.test(argv[0] ?? '') ? ['mount', ...argv] : argv
+  const words = /^[a-z0-9]+:(\/\/|$)/.test(argv[0] ?? '') ? ['mount', ...argv] : argv
   try {
     return await dispatch(words, io)
   } catch (error) {

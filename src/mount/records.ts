@@ -4,8 +4,18 @@
  */
 import { readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError } from './config.ts'
 import { mountId, runFolders } from './folders.ts'
+
+/** The bucket's journal is in use by another process. */
+export class InUseError extends Error {
+  override readonly name = 'InUseError'
+  readonly hint: string
+
+  constructor(message: string, hint: string) {
+    super(message)
+    this.hint = hint
+  }
+}
 
 export interface MountRecord {
   readonly pid: number
@@ -57,7 +67,7 @@ interface Lock {
   readonly mountPoint: string
 }
 
-/** One daemon at a time may use a bucket's journal. Throws ConfigError naming the other; the result unlocks. */
+/** One daemon at a time may use a bucket's journal. Throws InUseError naming the other; the result unlocks. */
 export function lockFolder(folder: string, mountPoint: string): () => void {
   const file = join(folder, 'lock')
   const mine: Lock = { ...thisProcess(), mountPoint }
@@ -70,7 +80,7 @@ export function lockFolder(folder: string, mountPoint: string): () => void {
     }
     const other = readJson(file) as Lock | undefined
     if (other && isAlive(other)) {
-      throw new ConfigError(
+      throw new InUseError(
         `this bucket is mounted already, at ${other.mountPoint} (process ${other.pid})`,
         'Use that mount, wait until it has ended, or give this one its own --state-dir',
       )

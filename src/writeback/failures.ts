@@ -22,6 +22,8 @@ export interface FailuresPorts {
   readonly restOf: (key: Key) => Milliseconds
   /** Somebody else wrote the key. Resolves with true when its record is right again. */
   readonly conflict: (key: Key, error: StoreError) => Promise<ConflictEnd>
+  /** The key will not be tried again by itself: those that wait for it to go first have to know. */
+  readonly parked: (state: KeyState) => void
 }
 
 export class Failures {
@@ -58,6 +60,21 @@ export class Failures {
     agenda.schedule(state, now + wait)
   }
 
+  /**
+   * `state` cannot go before `other`, which is parked. Those who have waited since before that hear why; for
+   * those who came later `other` is tried once more: true.
+   */
+  stuckBehind(state: KeyState, other: KeyState): boolean {
+    const { parked } = other
+    if (!parked) return false
+    const error =
+      other.lastError ?? asStoreError(new Error(parked.message), 'write-back', other.key)
+    rejectWaiters(state, error, ({ since }) => since <= parked.at)
+    if (state.waiters.length === 0) return false
+    other.parked = undefined
+    return true
+  }
+
   #tell(state: KeyState, { kind, message, details, passing }: StoreError): void {
     const { code, status, requestId, hint } = details
     this.#ports.log[passing ? 'warn' : 'error']('upload failed', {
@@ -76,6 +93,7 @@ export class Failures {
     state.parked = { kind: error.kind, message: error.message, at: this.#ports.clock.now() }
     this.#ports.ledger.save(state)
     rejectWaiters(state, error, () => true)
+    this.#ports.parked(state)
   }
 
   async #conflict(state: KeyState, error: StoreError): Promise<void> {

@@ -54,6 +54,7 @@ export class WriteBack {
       ledger: this.#ledger,
       restOf: key => this.#restOf(key),
       conflict: async (key, error) => (await this.#events?.conflict(key, error)) ?? 'stuck',
+      parked: state => this.#unblock(state.desired),
     })
     this.#ahead = new SendAhead(this.#ports, options.log)
     this.#deletes = new Deletes({
@@ -259,7 +260,8 @@ export class WriteBack {
     }
     for (const key of on) {
       const other = this.#ledger.states.get(key)
-      if (!other || other.busy || other.parked) continue
+      if (!other || other.busy) continue
+      if (other.parked && !this.#failures.stuckBehind(state, other)) continue
       if (other.open && state.waiters.length === 0) continue
       this.#agenda.urge(key, state.waiters.length > 0 ? 0 : Math.min(other.due, state.due))
     }

@@ -49,7 +49,7 @@ t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
     err: /is a mount already.*\n.*pailfs.* umount/s,
   })
   t.match(await run('pailfs mount s3://b/photos n'), {
-    code: EXIT.usage,
+    code: EXIT.busy,
     err: /mounted already, at .*\/m \(process/,
   })
   t.match(await run('pailfs umount m'), { code: 0 })
