@@ -1,53 +1,65 @@
 /**
- * /dev/fuse: reads requests and writes answers.
+ * /dev/fuse: takes requests from where they are read (`Source`) and writes answers. An answer is written at
+ * once: the kernel copies it and never waits.
  *
- * A read blocks a thread of Node's pool until a request comes, so there are few of them; each has a buffer
- * for the largest request. An answer is written at once: the kernel copies it and never waits.
- *
- * The end of the connection wakes all readers (ENODEV). Nothing else does: a process with a blocked reader
- * cannot even exit (Node waits for its threads), see `abort.ts`.
+ * The connection's end is a failing read (ENODEV, or ECONNABORTED where it was aborted).
  */
-import { closeSync, read, writeSync, writevSync } from 'node:fs'
+import { writeSync, writevSync } from 'node:fs'
 import { IN_HEADER, MAX_IO, OUT_HEADER, PAGE, WRITE_IN, write64 } from './protocol.ts'
 
 /** Header, arguments and data of the largest write; the kernel refuses reads into less. */
 const REQUEST = PAGE + MAX_IO
-/** Bound on buffers held by writes under way (1 MiB each). Beyond it no request is read until one is free. */
-const MAX_KEPT = 64
-const MAX_SPARE = 4
+/** Bound on the buffers of writes that lie unused. */
+const MAX_SPARE = 8
 /** Writes up to this size are copied out of the reader's buffer. */
 export const SMALL_WRITE = 65_536
+/** Where a write's data begins in the buffer of its request. */
+export const WRITE_DATA = IN_HEADER + WRITE_IN
 
 /** Takes one request. True: it keeps the buffer and calls `giveBack` later. */
 export type OnRequest = (buffer: Buffer, length: number) => boolean
 
+/** Where requests come from. */
+export interface Source {
+  start(to: Receiver): void
+}
+
+/** Where they go. */
+export interface Receiver {
+  /** A buffer to read into. */
+  take(): Buffer
+  readonly onRequest: OnRequest
+  /** The descriptor is about to be closed. */
+  onClosing(): void
+  /** Called once, with the failure of the last read. */
+  onEnd(error: Error | undefined): void
+}
+
 export class Device {
   readonly #fd: number
+  readonly #source: Source
   readonly #spare: Buffer[] = []
-  readonly #paused: (() => void)[] = []
   readonly #header = Buffer.alloc(OUT_HEADER)
-  #kept = 0
-  #readers = 0
-  #onRequest: OnRequest = () => false
-  #onEnd: (error: Error | undefined) => void = () => {}
+  #ended = false
 
-  constructor(fd: number) {
-    this.#fd = fd
+  constructor(descriptor: number, source: Source) {
+    this.#fd = descriptor
+    this.#source = source
   }
 
-  /** `onEnd` is called once, when the last reader has ended; with an error where it is not the mount's end. */
-  start(readers: number, onRequest: OnRequest, onEnd: (error: Error | undefined) => void): void {
-    this.#onRequest = onRequest
-    this.#onEnd = onEnd
-    this.#readers = readers
-    for (let n = 0; n < readers; n++) this.#next(this.#take())
+  /** `onEnd` is called once; with an error where it is not the mount's end. */
+  start(onRequest: OnRequest, onEnd: (error: Error | undefined) => void): void {
+    this.#source.start({
+      take: () => this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST),
+      onRequest: (buffer, length) => length >= IN_HEADER && onRequest(buffer, length),
+      onClosing: () => (this.#ended = true),
+      onEnd: error => onEnd(GONE.has(codeOf(error)) ? undefined : error),
+    })
   }
 
   /** A buffer that `onRequest` kept. */
   giveBack(buffer: Buffer): void {
-    this.#kept -= 1
     if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
-    this.#paused.shift()?.()
   }
 
   /**
@@ -66,56 +78,20 @@ export class Device {
   }
 
   #write(write: () => number): boolean {
+    // The descriptor is closed then, and its number may be another file's.
+    if (this.#ended) return false
     try {
       write()
       return true
     } catch (error) {
-      // ENOENT: the request was given up; ENODEV, ECONNABORTED: so were all.
-      if (GONE.has(codeOf(error))) return false
+      // ENOENT: the request was given up; the others: so were all.
+      if (GONE.has(codeOf(error)) || codeOf(error) === 'ENOENT') return false
       throw error
     }
   }
-
-  #next(buffer: Buffer): void {
-    read(this.#fd, buffer, 0, buffer.length, null, (error, length) => {
-      if (error) {
-        if (PASSING.has(codeOf(error))) this.#next(buffer)
-        else this.#end(codeOf(error) === 'ENODEV' ? undefined : error)
-        return
-      }
-      if (length < IN_HEADER) {
-        this.#next(buffer)
-        return
-      }
-      if (!this.#onRequest(buffer, length)) {
-        this.#next(buffer)
-        return
-      }
-      this.#kept += 1
-      if (this.#kept < MAX_KEPT) this.#next(this.#take())
-      else this.#paused.push(() => this.#next(this.#take()))
-    })
-  }
-
-  #take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST)
-  }
-
-  #end(error: Error | undefined): void {
-    this.#readers -= 1
-    if (error === undefined) for (const go of this.#paused.splice(0)) go()
-    if (this.#readers > 0) return
-    closeSync(this.#fd)
-    this.#onEnd(error)
-  }
 }
 
-/** Where a write's data begins in the buffer of its request. */
-export const WRITE_DATA = IN_HEADER + WRITE_IN
-
-const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV', 'ECONNABORTED'])
-/** ENOENT: a request was given up while it was read. */
-const PASSING: ReadonlySet<string> = new Set(['ENOENT', 'EINTR', 'EAGAIN'])
+const GONE: ReadonlySet<string> = new Set(['ENODEV', 'ECONNABORTED'])
 
 function header(to: Buffer, length: number, errno: number, unique: number): void {
   to.writeUInt32LE(length, 0)

@@ -23,17 +23,15 @@ import { dispatch, handlerTable } from './dispatch.ts'
 import { makeMount } from './mount-call.ts'
 import { negotiate } from './negotiate.ts'
 import { OP } from './protocol.ts'
+import { pollSource } from './poll-source.ts'
 import { Replies } from './replies.ts'
 import { Session } from './session.ts'
+import { threadSource } from './thread-source.ts'
 
 /** How long the kernel may take to drop the mount after it was unmounted. */
 const LET_GO: Milliseconds = 2000
 /** How often the callers of interrupted requests are looked at. */
 const LOOK_AGAIN: Milliseconds = 1000
-/** Bound on blocked threads; the others are for files. */
-const MAX_READERS = 4
-/** What Node's pool has when the environment says nothing. */
-const POOL = 4
 /** How far the kernel reads ahead. Its own 128 KiB would be one request at a time. */
 const READ_AHEAD_KIB = 4096
 
@@ -58,6 +56,7 @@ class DirectMount implements KernelMount {
   readonly #device: Device
   readonly #session: Session
   readonly #listeners: (() => void)[] = []
+  readonly #mustAbort: boolean
   readonly #atExit = () => this.#abort()
   #entry: MountEntry | undefined
   #lookAgain: NodeJS.Timeout | undefined
@@ -67,7 +66,9 @@ class DirectMount implements KernelMount {
     this.#options = options
     this.#parts = parts
     this.#guard = new Guard(parts.log, options.deadlines)
-    const device = new Device(descriptor)
+    const polled = process.env['PAILFS_THREADS'] ? undefined : pollSource(descriptor)
+    const device = new Device(descriptor, polled ?? threadSource(descriptor))
+    this.#mustAbort = polled === undefined
     this.#device = device
     const replies = new Replies(device, options)
     this.#session = new Session({ fs, device, replies, guard: this.#guard })
@@ -79,7 +80,7 @@ class DirectMount implements KernelMount {
 
   /** Resolves when the kernel has been answered for the first time. */
   async start(): Promise<void> {
-    process.on('exit', this.#atExit)
+    if (this.#mustAbort) process.on('exit', this.#atExit)
     const mounts = await readMounts()
     this.#entry = mounts.findLast(({ mountPoint }) => mountPoint === this.#options.mountPoint)
     try {
@@ -131,7 +132,7 @@ class DirectMount implements KernelMount {
       if (!answer.again) started()
       return false
     }
-    this.#device.start(readers(), onRequest, error => {
+    this.#device.start(onRequest, error => {
       if (error) log.error('the connection to the kernel has failed', { cause: error })
       failed(new MountError('the mount ended before it began', undefined, error))
       this.#finish()
@@ -166,9 +167,4 @@ class DirectMount implements KernelMount {
   #abort(): void {
     if (this.#entry !== undefined) abortConnection(this.#entry.device)
   }
-}
-
-function readers(): number {
-  const pool = Number(process.env['UV_THREADPOOL_SIZE']) || POOL
-  return Math.max(1, Math.min(MAX_READERS, Math.floor(pool / 2)))
 }
