@@ -127,7 +127,9 @@ rule('rule 5: flush and fsync take data over, also without a release', async ({ 
   const file = await open(join(folder, 'f'), 'r+')
   await file.sync()
   await file.datasync()
-  t.match(await mount.calls(), ['open', 'fsync', 'fdatasync'])
+  // A release comes when the kernel likes.
+  const calls = (await mount.calls()).filter(call => call !== 'release')
+  t.same(calls, ['open', 'fsync', 'fdatasync'])
   await file.close()
   await sh(`python3 -c "import os; d = os.open('.', os.O_RDONLY); os.fsync(d)"`, folder)
   t.match((await mount.calls()).join(), 'fsyncdir')

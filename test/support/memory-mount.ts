@@ -1,6 +1,7 @@
 /**
  * A program: mounts a `MemoryFs`, for tests that look at the mount from outside.
- * Arguments: the directory, a JSON object of LinkOptions, and `direct` or `native`: the link. Lines on stdin: `calls` answers with a JSON
+ * Arguments: the directory, a JSON object of LinkOptions, and the link: `direct`,
+ * `threads` (that one with reading threads) or `native`. Lines on stdin: `calls` answers with a JSON
  * line of the calls seen since, `unmount` unmounts and answers `unmounted` or the errno, `exit` ends the
  * process with 7. It writes `ready`
  * when the mount answers, `gone` when it has gone, and the log on stderr.
@@ -16,7 +17,7 @@ import { createLog, writeTo } from '../../src/observe/log.ts'
 import { withFaults } from './faulty-fs.ts'
 import { MemoryFs } from './memory-fs.ts'
 
-const [mountPoint = '', json = '{}', kind] = process.argv.slice(2)
+const [mountPoint = '', json = '{}', kind = 'native'] = process.argv.slice(2)
 const options: LinkOptions = {
   mountPoint,
   source: 's3://memory',
@@ -36,7 +37,11 @@ const fs = new MemoryFs()
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 try {
-  const link = new (kind === 'direct' ? DirectLink : NativeLink)({ log, clock: realClock })
+  const parts = { log, clock: realClock }
+  const link =
+    kind === 'native'
+      ? new NativeLink(parts)
+      : new DirectLink(parts, kind === 'threads' ? 'threads' : 'poll')
   const mount = await link.mount(withFaults(fs), options)
   mount.onUnmounted(() => {
     say('gone')

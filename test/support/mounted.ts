@@ -43,7 +43,7 @@ export function temporary(t: { teardown(fn: () => unknown): unknown }): string {
 }
 
 /** Which kernel link serves it. */
-export type Link = 'native' | 'direct'
+export type Link = 'native' | 'direct' | 'threads'
 
 export interface MountOptions extends Partial<LinkOptions> {
   readonly link?: Link

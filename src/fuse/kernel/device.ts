@@ -9,7 +9,9 @@ import { IN_HEADER, MAX_IO, OUT_HEADER, PAGE, WRITE_IN, write64 } from './protoc
 
 /** Header, arguments and data of the largest write; the kernel refuses reads into less. */
 const REQUEST = PAGE + MAX_IO
-/** Bound on the buffers of writes that lie unused. */
+/** Bound on buffers that writes under way hold (1 MiB each). While it is reached no request is read. */
+const MAX_KEPT = 64
+/** Bound on buffers that lie unused. */
 const MAX_SPARE = 8
 /** Writes up to this size are copied out of the reader's buffer. */
 export const SMALL_WRITE = 65_536
@@ -21,18 +23,21 @@ export type OnRequest = (buffer: Buffer, length: number) => boolean
 
 /** Where requests come from. */
 export interface Source {
-  start(to: Receiver): void
+  /** What it returns makes it go on after `mayGoOn` said no. */
+  start(to: Receiver): () => void
 }
 
 /** Where they go. */
 export interface Receiver {
   /** A buffer to read into. */
-  take(): Buffer
+  readonly take: () => Buffer
   readonly onRequest: OnRequest
+  /** Asked after each request. */
+  readonly mayGoOn: () => boolean
   /** The descriptor is about to be closed. */
-  onClosing(): void
+  readonly onClosing: () => void
   /** Called once, with the failure of the last read. */
-  onEnd(error: Error | undefined): void
+  readonly onEnd: (error: Error | undefined) => void
 }
 
 export class Device {
@@ -40,7 +45,9 @@ export class Device {
   readonly #source: Source
   readonly #spare: Buffer[] = []
   readonly #header = Buffer.alloc(OUT_HEADER)
+  #kept = 0
   #ended = false
+  #goOn: () => void = () => {}
 
   constructor(descriptor: number, source: Source) {
     this.#fd = descriptor
@@ -49,9 +56,14 @@ export class Device {
 
   /** `onEnd` is called once; with an error where it is not the mount's end. */
   start(onRequest: OnRequest, onEnd: (error: Error | undefined) => void): void {
-    this.#source.start({
+    this.#goOn = this.#source.start({
       take: () => this.#spare.pop() ?? Buffer.allocUnsafeSlow(REQUEST),
-      onRequest: (buffer, length) => length >= IN_HEADER && onRequest(buffer, length),
+      onRequest: (buffer, length) => {
+        const keeps = length >= IN_HEADER && onRequest(buffer, length)
+        if (keeps) this.#kept += 1
+        return keeps
+      },
+      mayGoOn: () => this.#kept < MAX_KEPT,
       onClosing: () => (this.#ended = true),
       onEnd: error => onEnd(GONE.has(codeOf(error)) ? undefined : error),
     })
@@ -60,6 +72,8 @@ export class Device {
   /** A buffer that `onRequest` kept. */
   giveBack(buffer: Buffer): void {
     if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer)
+    this.#kept -= 1
+    if (this.#kept === MAX_KEPT - 1 && !this.#ended) this.#goOn()
   }
 
   /**

@@ -4,7 +4,7 @@
  * - The device is opened so that no child inherits it; when the process dies, so does the connection.
  * - The mount has ended when the device says so: later than it has left the list of mounts, where it was
  *   detached with files open. They are served until they are closed.
- * - A process that ends before that aborts the connection, or its readers would keep it from ending.
+ * - A process that ends before that ends the connection; where threads read it must do so itself.
  */
 import { writeFile } from 'node:fs/promises'
 import { FsError } from '../../core/errors.ts'
@@ -35,15 +35,23 @@ const LOOK_AGAIN: Milliseconds = 1000
 /** How far the kernel reads ahead. Its own 128 KiB would be one request at a time. */
 const READ_AHEAD_KIB = 4096
 
+/** How requests are read: `poll` where it can be, unless threads are asked for (tests). */
+export type Reading = 'poll' | 'threads'
+
 export class DirectLink implements KernelLink {
   readonly #parts: LinkParts
+  readonly #reading: Reading
 
-  constructor(parts: LinkParts) {
+  constructor(parts: LinkParts, reading: Reading = 'poll') {
     this.#parts = parts
+    this.#reading = reading
   }
 
   async mount(fs: FileSystem, options: LinkOptions): Promise<KernelMount> {
-    const mount = new DirectMount(fs, options, this.#parts, await makeMount(options))
+    const descriptor = await makeMount(options)
+    const polled = this.#reading === 'poll' ? pollSource(descriptor) : undefined
+    const device = new Device(descriptor, polled ?? threadSource(descriptor))
+    const mount = new DirectMount(fs, options, this.#parts, device, polled === undefined)
     await mount.start()
     return mount
   }
@@ -62,13 +70,18 @@ class DirectMount implements KernelMount {
   #lookAgain: NodeJS.Timeout | undefined
   #gone = false
 
-  constructor(fs: FileSystem, options: LinkOptions, parts: LinkParts, descriptor: number) {
+  /** `mustAbort`: the process cannot end while the connection lives. */
+  constructor(
+    fs: FileSystem,
+    options: LinkOptions,
+    parts: LinkParts,
+    device: Device,
+    mustAbort: boolean,
+  ) {
     this.#options = options
     this.#parts = parts
+    this.#mustAbort = mustAbort
     this.#guard = new Guard(parts.log, options.deadlines)
-    const polled = process.env['PAILFS_THREADS'] ? undefined : pollSource(descriptor)
-    const device = new Device(descriptor, polled ?? threadSource(descriptor))
-    this.#mustAbort = polled === undefined
     this.#device = device
     const replies = new Replies(device, options)
     this.#session = new Session({ fs, device, replies, guard: this.#guard })

@@ -26,7 +26,7 @@ export function pollSource(descriptor: number): Source | undefined {
   const handle = pipeHandle()
   if (handle === undefined || handle.open(descriptor) < 0) return undefined
   return {
-    start({ take, onRequest, onClosing, onEnd }) {
+    start({ take, onRequest, mayGoOn, onClosing, onEnd }) {
       let buffer = take()
       const close = handle.close.bind(handle)
       handle.close = then => {
@@ -38,7 +38,7 @@ export function pollSource(descriptor: number): Source | undefined {
         buffer: () => buffer,
         callback: (length: number) => {
           if (onRequest(buffer, length)) buffer = take()
-          return true
+          return mayGoOn()
         },
       }
       let failure: Error | undefined
@@ -47,7 +47,9 @@ export function pollSource(descriptor: number): Source | undefined {
       const socket = new Socket(options as ConstructorParameters<typeof Socket>[0])
       socket.on('error', error => (failure = error))
       socket.on('close', () => onEnd(failure))
-      socket.read(0)
+      const read = () => void socket.read(0)
+      read()
+      return read
     },
   }
 }

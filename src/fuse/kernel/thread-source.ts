@@ -14,12 +14,16 @@ const POOL = 4
 /** Owns the descriptor from here on. */
 export function threadSource(descriptor: number): Source {
   return {
-    start({ take, onRequest, onClosing, onEnd }) {
+    start({ take, onRequest, mayGoOn, onClosing, onEnd }) {
       let left = readers()
+      const resting: Buffer[] = []
       const next = (buffer: Buffer) => {
         read(descriptor, buffer, 0, buffer.length, null, (error, length) => {
-          if (!error) next(onRequest(buffer, length) ? take() : buffer)
-          else if (PASSING.has(error.code ?? '')) next(buffer)
+          if (!error) {
+            const free = onRequest(buffer, length) ? take() : buffer
+            if (mayGoOn()) next(free)
+            else resting.push(free)
+          } else if (PASSING.has(error.code ?? '')) next(buffer)
           else if (--left === 0) {
             onClosing()
             closeSync(descriptor)
@@ -28,6 +32,9 @@ export function threadSource(descriptor: number): Source {
         })
       }
       for (let n = left; n > 0; n--) next(take())
+      return () => {
+        for (const buffer of resting.splice(0)) next(buffer)
+      }
     },
   }
 }

@@ -1,10 +1,10 @@
-/** What only the link that speaks the protocol itself can do, and its ends. */
-import { spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
-import { chmod, mkdir, open, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises'
+/** What only the link that speaks the protocol itself can do. */
+import { spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { chmod, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { isMounted, sh } from '../../support/mounted.ts'
+import { sh } from '../../support/mounted.ts'
 import { code, setUpWith } from '../rule.ts'
 import { noDirect } from './support.ts'
 
@@ -143,41 +143,6 @@ t.test('a caller that is ended is let go, other signals change nothing', options
   child.kill('SIGTERM')
   t.equal(await ended, 'SIGTERM')
   t.ok(statSync(folder).isDirectory())
-})
-
-t.test('killed: the mount is dead at once, and can be cleared', options, async t => {
-  const { folder, mount } = await setUp(t)
-  await writeFile(join(folder, 'f'), 'x')
-  mount.process.kill('SIGKILL')
-  await mount.exit
-  t.equal(await code(stat(join(folder, 'f'))), 'ENOTCONN')
-  t.equal(spawnSync('fusermount3', ['-u', folder]).status, 0)
-  t.notOk(isMounted(folder))
-})
-
-t.test('detached with a file open: served until it is closed', options, async t => {
-  const { folder, mount } = await setUp(t)
-  const descriptor = openSync(join(folder, 'f'), 'w+')
-  t.equal(spawnSync('umount', ['-l', folder]).status, 0)
-  t.same(readdirSync(folder), [])
-  await mount.calls()
-  const file = await open(`/proc/self/fd/${descriptor}`, 'r+')
-  await file.writeFile('late')
-  await file.close()
-  t.match(await mount.calls(), ['open', 'flush'])
-  closeSync(descriptor)
-  t.equal(await mount.line(), 'gone')
-  t.equal(await mount.exit, 0)
-})
-
-t.test('the end of the process ends what is still there', options, async t => {
-  const { folder, mount } = await setUp(t)
-  const descriptor = openSync(join(folder, 'f'), 'w+')
-  t.equal(spawnSync('umount', ['-l', folder]).status, 0)
-  mount.process.stdin.write('exit\n')
-  t.equal(await mount.exit, 7)
-  t.throws(() => closeSync(descriptor), { code: 'ENOTCONN' })
-  t.same(await readdir(folder), [])
 })
 
 t.test('an ordinary user is told', options, async t => {
