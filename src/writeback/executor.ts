@@ -1,6 +1,6 @@
 /** Does one action of the plan with the store, and says what the bucket holds afterwards. */
 import { FsError, StoreError } from '../core/errors.ts'
-import type { Content, Source } from '../core/state.ts'
+import type { Content, Source, StageId } from '../core/state.ts'
 import type { CannedAcl, ETag, Key, ObjectMeta } from '../core/types.ts'
 import type { PutOptions, Stored } from '../store/store.ts'
 import type { KeyState } from './key-state.ts'
@@ -17,6 +17,7 @@ export interface ExecutorPorts extends SendPorts {
 export interface Outcome {
   readonly stored: Stored
   readonly revision?: number
+  readonly stage?: StageId
   /** The metadata the object has, where it is not the desired one. */
   readonly meta?: ObjectMeta
   /** The upload that was completed. */
@@ -50,7 +51,8 @@ export async function send(ports: ExecutorPorts, state: KeyState): Promise<Outco
   }
   const staged = ports.staged.use(content.stage)
   try {
-    return await sendStaged(ports, { key, staged, options, exclusive: state.open })
+    const sent = await sendStaged(ports, { key, staged, options, exclusive: state.open })
+    return { ...sent, stage: staged.id }
   } finally {
     ports.staged.release(content.stage)
   }

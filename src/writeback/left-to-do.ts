@@ -19,7 +19,8 @@ export function leftToDo(
 ): Desired | undefined {
   const { desired } = state
   if (desired.is === 'absent' || outcome.revision === undefined) return undefined
-  if (desired.content.from !== 'stage') return undefined
+  // Another file took the name meanwhile: of that nothing was sent.
+  if (desired.content.from !== 'stage' || desired.content.stage !== outcome.stage) return undefined
   const staged = files.use(desired.content.stage)
   try {
     const source = { key: state.key, etag: stored.etag, size: stored.size }

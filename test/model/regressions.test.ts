@@ -109,6 +109,13 @@ const SCRIPTS: Readonly<Record<string, readonly [CoreOptions, readonly Op[]]>> =
       ...[{ op: 'read', slot: 0, offset: 50, size: 300 } as const],
     ],
   ],
+  'another file takes the name of one that is on its way': [
+    SLOW,
+    [
+      ...[open(0, 'a'), write(0, 0, 100), close(0), open(1, 'b'), write(1, 0, 200), close(1)],
+      ...[wait(1050), rename('a', 'c'), rename('b', 'a')],
+    ],
+  ],
   'a directory is renamed while its markers are on their way': [
     SLOW,
     [

@@ -329,7 +329,7 @@ export class World {
     this.#model.closeAll()
     const left = await this.#core.drain(86_400_000)
     await this.#clock.pass(120_000)
-    const fresh = this.#core.other({ time: this.#clock })
+    const fresh = this.#core.other({ time: this.#clock, faults: {} })
     const wrong = [
       ...(left > 0 ? [`${left} keys are left`] : []),
       ...(await this.#differences(this.#model)),
