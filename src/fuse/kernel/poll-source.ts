@@ -44,7 +44,7 @@ export function pollSource(descriptor: number): Source | undefined {
       let failure: Error | undefined
       // Both options are Node's own (`net.connect` passes them on), though types and manual lack `handle`.
       const options = { handle, onread: reading, allowHalfOpen: true }
-      const socket = new Socket(options as ConstructorParameters<typeof Socket>[0])
+      const socket = new Socket(options)
       socket.on('error', error => (failure = error))
       socket.on('close', () => onEnd(failure))
       const read = () => void socket.read(0)

@@ -172,23 +172,27 @@ function putTime(out: Buffer, secondsAt: number, restAt: number, time: Nanosecon
   out.writeUInt32LE(Number(rest), restAt)
 }
 
-/** `DT_*` of readdir(3): the file type's upper bits; 0 makes the program ask by itself. */
+/**
+ * `struct fuse_dirent`; undefined where it does not fit. The type is the file type's upper bits; 0 makes the
+ * program ask by itself.
+ */
 export function putDirent(
   out: Buffer,
   at: number,
   { name, ino, kind }: DirEntry,
   next: number,
 ): number | undefined {
-  const length = Buffer.byteLength(name)
+  // A character of UTF-16 has three bytes at most: counting is left out where even those fit.
+  const room = out.length - at - DIRENT - 7
+  if (name.length * 3 > room && Buffer.byteLength(name) > room) return undefined
+  const length = out.write(name, at + DIRENT)
   const end = at + DIRENT + length
   const padded = (end + 7) & ~7
-  if (padded > out.length) return undefined
   // 0 would mean "no entry here" to readdir(3).
   write64(out, at, ino === 0 ? LARGEST_32 : ino)
   write64(out, at + 8, next)
   out.writeUInt32LE(length, at + 16)
   out.writeUInt32LE(kind === undefined ? 0 : TYPE[kind] >> 12, at + 20)
-  out.write(name, at + DIRENT, 'utf8')
-  out.fill(0, end, padded)
+  for (let byte = end; byte < padded; byte++) out[byte] = 0
   return padded
 }
