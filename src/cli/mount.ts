@@ -3,7 +3,7 @@ import type { Config } from '../mount/config.ts'
 import type { Argv } from 'yargs'
 import type { Arguments, Command } from './command.ts'
 import { parseDashO } from './dash-o.ts'
-import { explain } from './errors.ts'
+import { UsageError, explain } from './errors.ts'
 import { EXIT } from './exit.ts'
 import type { Io } from './io.ts'
 import { readOptions, yargsOptions } from './options.ts'
@@ -15,10 +15,16 @@ export const mountCommand: Command = {
     yargs
       .positional('source', {
         type: 'string',
-        describe: 's3://BUCKET[/PREFIX] or swift://CONTAINER[/PREFIX]',
+        describe:
+          's3://BUCKET[/PREFIX] or swift://CONTAINER[/PREFIX]; s3: or swift: for all buckets',
       })
       .positional('dir', { type: 'string', describe: 'An empty directory' })
       .option('foreground', { alias: 'f', type: 'boolean', describe: 'Stay in the foreground' })
+      .option('supervise', {
+        type: 'boolean',
+        describe: 'Start the daemon again if it dies (in the background that is so)',
+      })
+      .option('no-supervise', { type: 'boolean', describe: 'Leave a dead daemon dead' })
       .option('o', {
         type: 'string',
         requiresArg: true,
@@ -26,12 +32,18 @@ export const mountCommand: Command = {
       })
       .options(yargsOptions())
       .example('$0 mount s3://photos /mnt/photos', 'AWS, with your usual credentials')
+      .example('$0 mount s3: /mnt/s3', 'All buckets of the account')
       .example(
         '$0 mount s3://data/2026 /mnt/data -o ro,allow_other',
         'A part of a bucket, for reading by all',
       ),
-  run: (args, io, words) =>
-    args['foreground'] === true ? inForeground(args, io) : inBackground(args, io, words),
+  run: (args, io, words) => {
+    if (args['supervise'] === true && args['no-supervise'] === true) {
+      throw new UsageError('--supervise and --no-supervise exclude each other')
+    }
+    if (args['foreground'] !== true) return inBackground(args, io, words)
+    return args['supervise'] === true ? supervised(args, io, words) : inForeground(args, io)
+  },
 }
 
 async function inBackground(args: Arguments, io: Io, words: readonly string[]): Promise<number> {
@@ -40,7 +52,11 @@ async function inBackground(args: Arguments, io: Io, words: readonly string[]): 
   const { logFileOf } = await import('../mount/folders.ts')
   const logFile = logFileOf(config, io.env)
   const outcome = await startDaemon({
-    args: [io.script, 'mount', '--foreground', ...words.slice(1)],
+    args: [
+      ...[io.script, 'mount', '--foreground'],
+      ...(args['no-supervise'] === true ? [] : ['--supervise']),
+      ...unsupervised(words).slice(1),
+    ],
     logFile,
     mountPoint: config.mountPoint,
     env: io.env,
@@ -50,6 +66,26 @@ async function inBackground(args: Arguments, io: Io, words: readonly string[]): 
   if (outcome.hint !== undefined) io.err(`  ${outcome.hint}\n`)
   io.err(`  Log: ${logFile}\n`)
   return outcome.exit
+}
+
+/** A small process beside the daemon's. */
+async function supervised(args: Arguments, io: Io, words: readonly string[]): Promise<number> {
+  const { tellParent } = await import('../mount/ready.ts')
+  try {
+    const config = await configOf(args, io)
+    const { superviseMount } = await import('../mount/supervised.ts')
+    return await superviseMount(config, {
+      args: [io.script, ...unsupervised(words)],
+      passing: [EXIT.store],
+    })
+  } catch (error) {
+    tellParent({ ready: false, ...explain(error) })
+    throw error
+  }
+}
+
+function unsupervised(words: readonly string[]): readonly string[] {
+  return words.filter(word => !/^--(no-)?supervise$/.test(word))
 }
 
 async function inForeground(args: Arguments, io: Io): Promise<number> {

@@ -34,16 +34,21 @@ export async function realMountPoint(given: string): Promise<string> {
 
 /** Takes away what a killed daemon left at the mount point. True if there was something. */
 export async function clearDeadMount(mountPoint: string): Promise<boolean> {
+  if (!(await isDeadMount(mountPoint))) return false
+  await unmountPoint(mountPoint, true)
+  return true
+}
+
+/** Whether a mount of pailfs is there whose daemon was killed. */
+export async function isDeadMount(mountPoint: string): Promise<boolean> {
   const there = await mountAt(mountPoint)
   if (there?.type !== PAILFS_TYPE) return false
   try {
     await stat(mountPoint)
     return false
   } catch (error) {
-    if (codeOf(error) !== 'ENOTCONN') return false
+    return codeOf(error) === 'ENOTCONN'
   }
-  await unmountPoint(mountPoint, true)
-  return true
 }
 
 /** Throws MountError with a remedy for the first thing that would make the mount fail. */

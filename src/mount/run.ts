@@ -14,7 +14,7 @@ import { DEFAULT_DEADLINES } from '../fuse/link.ts'
 import type { KernelLink, KernelMount, LinkOptions } from '../fuse/link.ts'
 import { createCounters } from '../observe/metrics.ts'
 import type { Counters } from '../observe/metrics.ts'
-import { checkMount, clearDeadMount } from './checks.ts'
+import { checkMount, clearDeadMount, isDeadMount } from './checks.ts'
 import type { Compose, Composed } from './compose.ts'
 import type { Config } from './config.ts'
 import { drainRest, leaveKernel, unmountOrExplain } from './ending.ts'
@@ -73,11 +73,17 @@ class Mount {
   async run(): Promise<Ended> {
     const { log, link } = this.#parts
     const { mountPoint, source, readOnly } = this.#config
-    if (await clearDeadMount(mountPoint)) log.warn('a dead mount was cleared', { mountPoint })
-    await checkMount(mountPoint, this.#config.kernel)
+    // A dead mount stays until the new one can be made: nothing shall be written into the directory below it.
+    const dead = await isDeadMount(mountPoint)
+    if (!dead) await checkMount(mountPoint, this.#config.kernel)
     this.#onSignals()
     const composed = await this.#compose()
     await Promise.race([composed.probe(), this.#toldToEnd()])
+    if (dead) {
+      await clearDeadMount(mountPoint)
+      log.warn('a dead mount was cleared', { mountPoint })
+      await checkMount(mountPoint, this.#config.kernel)
+    }
     const mount = await link.mount(composed.fs, linkOptions(this.#config))
     mount.onUnmounted(() => this.#end.resolve('gone'))
     this.#counters.gauge('fuse.pending', () => mount.pending)

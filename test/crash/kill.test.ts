@@ -15,6 +15,7 @@ import { PROJECT } from '../support/servers.ts'
 import { program } from '../support/shell.ts'
 import { onServers, type Session } from '../support/session.ts'
 import type { Mount } from '../support/mount.ts'
+import { randomFrom } from '../fault/storm.ts'
 
 const KILLS = Number(process.env['PAILFS_KILLS'] ?? 15)
 const SEED = Number(process.env['PAILFS_SEED'] ?? Date.now() % 1_000_000)
@@ -106,12 +107,4 @@ async function notInBucket({ client }: Session, hashes: Record<string, string>):
     else if (createHash('md5').update(bytes).digest('hex') !== hash) wrong.push(`${key}: differs`)
   }
   return wrong
-}
-
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state * 1664525 + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
 }
