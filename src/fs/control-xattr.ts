@@ -2,6 +2,7 @@
 import { FsError } from '../core/errors.ts'
 import type { CannedAcl, ObjectMeta } from '../core/types.ts'
 import { loadMeta } from './attributes.ts'
+import { isTop } from './buckets.ts'
 import type { FsContext } from './context.ts'
 import { isDir, type Node } from './node.ts'
 import { update } from './setattr.ts'
@@ -37,10 +38,15 @@ const READERS: Readonly<Record<string, Reader>> = {
     if (head.versionId === undefined) throw none('version-id')
     return head.versionId
   },
-  url: (ctx, node) => ctx.store.url(objectKey(node)),
-  'signed-url': (ctx, node) => ctx.store.signedUrl(objectKey(node), SIGNED_FOR),
+  url: async (ctx, node) => {
+    const { key } = node
+    // Of all buckets, only one that was asked for something has an address.
+    if (isTop(ctx, node) && key !== '') await ctx.store.list({ prefix: key, limit: 2 })
+    return ctx.store.url(key)
+  },
+  'signed-url': (ctx, node) => ctx.store.signedUrl(objectKey(ctx, node), SIGNED_FOR),
   acl: async (ctx, node) => {
-    const grants = await ctx.store.getAcl(await sentKey(ctx, node))
+    const grants = await ctx.store.getAcl(await aclKey(ctx, node))
     return grants.map(({ grantee, permission }) => `${grantee} ${permission}`).join('\n')
   },
   tags: async (ctx, node) => {
@@ -86,7 +92,7 @@ export async function writeControl(
     if (!CANNED.includes(value)) {
       throw new FsError('EINVAL', `pail.acl takes one of ${CANNED.join(', ')}`)
     }
-    return ctx.store.setAcl(await sentKey(ctx, node), value as CannedAcl)
+    return ctx.store.setAcl(await aclKey(ctx, node), value as CannedAcl)
   }
   if (name === 'tags') {
     return ctx.store.setTags(
@@ -120,6 +126,7 @@ async function setHeader(
   if (!/^[\x20-\x7e]+$/.test(value)) {
     throw new FsError('EINVAL', 'a header takes printable ASCII only')
   }
+  objectKey(ctx, node)
   const meta = await loadMeta(ctx, node)
   await update(ctx, node, () => {
     node.meta = { ...(node.meta ?? meta), [header]: value }
@@ -137,16 +144,24 @@ function storedFile(node: Node): { key: string; etag: string } {
   throw new FsError('ENODATA', `${node.name} is not in the bucket yet`)
 }
 
-function objectKey(node: Node): string {
-  if (node.key === '') throw new FsError('EOPNOTSUPP', 'the mount point has no object')
+function objectKey(ctx: FsContext, node: Node): string {
+  if (isTop(ctx, node)) throw new FsError('EOPNOTSUPP', 'for objects only, not for a bucket')
   return node.key
 }
 
 /** The key, once the bucket has it as it is here. */
 async function sentKey(ctx: FsContext, node: Node): Promise<string> {
-  const key = objectKey(node)
+  const key = objectKey(ctx, node)
   await ctx.writeBack.flush([key])
   return key
+}
+
+/** A bucket has a list of its own: that of the mount point is the mounted bucket's. */
+async function aclKey(ctx: FsContext, node: Node): Promise<string> {
+  if (node === ctx.root && ctx.store.buckets) {
+    throw new FsError('EOPNOTSUPP', 'an account has no access list')
+  }
+  return isTop(ctx, node) ? node.key : sentKey(ctx, node)
 }
 
 function none(name: string): FsError {

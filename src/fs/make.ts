@@ -3,6 +3,7 @@ import { FsError } from '../core/errors.ts'
 import type { StoredState } from '../core/state.ts'
 import type { Key } from '../core/types.ts'
 import type { Caller } from './api.ts'
+import { checkNoBucket, holdsBuckets, makeBucket } from './buckets.ts'
 import { changeOf, commit, freshMeta, stampMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { child } from './find.ts'
@@ -62,6 +63,7 @@ export async function makeDir(
   caller: Caller | undefined,
 ): Promise<DirNode> {
   const key = await freeKey(ctx, parent, name, 'directory')
+  if (holdsBuckets(ctx, parent)) return makeBucket(ctx, parent, name)
   const node = newDir(ctx, key)
   own(node, perm, caller)
   node.complete = true
@@ -87,6 +89,7 @@ async function freeKey(
   const key = keyFor(ctx, parent, name, kind)
   if (await child(ctx, parent, name)) throw new FsError('EEXIST', `${name} exists`)
   if (parent !== ctx.root && !parent.parent) throw new FsError('ENOENT', 'the directory is gone')
+  if (kind === 'file') checkNoBucket(ctx, parent, name)
   return key
 }
 

@@ -1,5 +1,6 @@
 /** Taking names away: unlink and rmdir. */
 import { FsError } from '../core/errors.ts'
+import { holdsBuckets, removeBucket } from './buckets.ts'
 import { ABSENT, commit, keepEmptied, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
@@ -23,6 +24,7 @@ export async function unlink(ctx: FsContext, parent: DirNode, name: string): Pro
 export async function rmdir(ctx: FsContext, parent: DirNode, name: string): Promise<void> {
   const node = await existing(ctx, parent, name)
   if (!isDir(node)) throw new FsError('ENOTDIR', `${name} is not a directory`)
+  if (holdsBuckets(ctx, parent)) return removeBucket(ctx, parent, node)
   await loadDir(ctx, node)
   if (node.children.size > 0) throw new FsError('ENOTEMPTY', `${name} is not empty`)
   if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)

@@ -8,6 +8,7 @@ import type { StoredState } from '../core/state.ts'
 import type { Key } from '../core/types.ts'
 import type { Change } from '../writeback/writeback.ts'
 import { loadMeta } from './attributes.ts'
+import { checkNoBucket } from './buckets.ts'
 import { ABSENT, changeOf, commit, keepEmptied, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
@@ -30,6 +31,8 @@ export async function rename(
   const node = await existing(ctx, from.dir, from.name)
   const target = await child(ctx, to.dir, to.name)
   if (target === node) return
+  checkNoBucket(ctx, from.dir, `${from.name} cannot be renamed`)
+  checkNoBucket(ctx, to.dir, to.name)
   if (target && noReplace) throw new FsError('EEXIST', `${to.name} exists`)
   checkKinds(node, target, to)
   if (target && isDir(target)) {

@@ -1,6 +1,7 @@
 /** chmod, chown, utimens, truncate: new attributes, kept in the object's metadata. */
 import type { Nanoseconds } from '../core/types.ts'
 import type { AttrChange } from './api.ts'
+import { isTop } from './buckets.ts'
 import { loadMeta } from './attributes.ts'
 import { changeOf, checkMeta, commit, stampMeta, storedOf } from './commit.ts'
 import { truncate } from './content.ts'
@@ -36,7 +37,7 @@ export async function update(ctx: FsContext, node: Node, apply: () => void): Pro
   try {
     apply()
     node.ctime = nowNs(ctx)
-    if (node.meta === meta || node === ctx.root || !node.parent) return
+    if (node.meta === meta || isTop(ctx, node) || !node.parent) return
     if (isDir(node) && !node.key.endsWith('/')) return
     if (node.meta) checkMeta(ctx, node.meta)
     commit(ctx, [changeOf(node, stored)], [node])

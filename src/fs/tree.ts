@@ -110,7 +110,9 @@ export function keyFor(
   const key = childKey(parent.key, name, kind)
   if (key === undefined) throw new FsError('EINVAL', `${name} stands for a key that cannot be`)
   const { maxKey } = ctx.store.limits
-  if (utf8.encode(key).length > maxKey) {
+  // Where the first segment is the bucket, it does not count.
+  const own = ctx.store.buckets ? key.slice(key.indexOf('/') + 1) : key
+  if (utf8.encode(own).length > maxKey) {
     throw new FsError('ENAMETOOLONG', `${name}: its whole key would be over ${maxKey} bytes`)
   }
   return key

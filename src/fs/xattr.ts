@@ -2,6 +2,7 @@
 import { FsError } from '../core/errors.ts'
 import { withoutXattr, withXattr, xattrsOf } from '../core/user-xattrs.ts'
 import type { ObjectMeta } from '../core/types.ts'
+import { isTop } from './buckets.ts'
 import { loadMeta } from './attributes.ts'
 import { freshMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
@@ -59,7 +60,7 @@ export async function removeXattr(ctx: FsContext, node: Node, name: string): Pro
 /** Throws for names that no object can keep. */
 function userName(ctx: FsContext, node: Node, name: string): string {
   if (!name.startsWith(USER)) throw new FsError('EOPNOTSUPP', `${name}: only user.* can be kept`)
-  if (node === ctx.root) throw new FsError('EOPNOTSUPP', 'the mount point has no object')
+  if (isTop(ctx, node)) throw new FsError('EOPNOTSUPP', 'a bucket has no metadata of its own')
   return name.slice(USER.length)
 }
 

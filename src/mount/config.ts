@@ -25,7 +25,7 @@ export class ConfigError extends Error {
 
 export type Family = 's3' | 'swift' | 'memory'
 
-/** What is mounted. `prefix` is '' or ends with a slash. */
+/** What is mounted. `bucket` is '' for all of an account's; `prefix` is '' or ends with a slash. */
 export interface MountSource {
   readonly family: Family
   readonly bucket: string
@@ -295,13 +295,15 @@ function kernelConfig(input: ConfigInput, metadataTtl: Milliseconds): KernelConf
 
 const SOURCE = /^(s3|swift|memory):\/\/([^/]+)(?:\/(.*))?$/s
 
-/** `s3://BUCKET[/PREFIX]`, `swift://CONTAINER[/PREFIX]`. Throws ConfigError. */
+/** `s3://BUCKET[/PREFIX]`, `swift://CONTAINER[/PREFIX]`; `s3:` and `swift:` for all buckets. Throws ConfigError. */
 export function parseSource(text: string): MountSource {
+  const all = /^(s3|swift|memory):(?:\/\/)?$/.exec(text)?.[1]
+  if (all !== undefined) return { family: all as Family, bucket: '', prefix: '', text: `${all}:` }
   const match = SOURCE.exec(text)
   if (!match) {
     throw new ConfigError(
       `"${text}" is not a bucket`,
-      'Write s3://BUCKET, s3://BUCKET/PREFIX or swift://CONTAINER[/PREFIX]',
+      'Write s3://BUCKET, s3://BUCKET/PREFIX or swift://CONTAINER[/PREFIX]; s3: or swift: for all',
     )
   }
   const [, family, bucket, rest = ''] = match

@@ -6,10 +6,13 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type { Clock, Log, Random } from '../core/ports.ts'
+import { allBuckets } from '../store/all-buckets.ts'
 import { withPrefix } from '../store/prefix.ts'
-import type { ObjectStore } from '../store/store.ts'
+import type { S3Options } from '../store/s3/open.ts'
+import type { BucketService, ObjectStore } from '../store/store.ts'
 import { ConfigError } from './config.ts'
-import type { MountSource, StoreConfig } from './config.ts'
+import { s3Endpoint } from './endpoint.ts'
+import type { Family, MountSource, StoreConfig } from './config.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -21,16 +24,39 @@ export interface StorePorts {
 }
 
 /**
- * One attempt a call, seen below the source's prefix. That the bucket is there is for `probe` to find.
- * Rejects with StoreError or ConfigError.
+ * One attempt a call, seen below the source's prefix; all buckets where it names none. That the bucket is there is for
+ * `probe` to find. Rejects with StoreError or ConfigError.
  */
 export async function openStore(
   source: MountSource,
   config: StoreConfig,
   ports: StorePorts,
 ): Promise<ObjectStore> {
+  if (source.bucket === '') {
+    return allBuckets(await openService(source.family, config, ports), ports.clock)
+  }
   const open = { s3: openS3, swift: openSwift, memory: openMemory }[source.family]
   return withPrefix(await open(source.bucket, config, ports), source.prefix)
+}
+
+/** An account's buckets. Rejects with StoreError or ConfigError. */
+export async function openService(
+  family: Family,
+  config: StoreConfig,
+  ports: StorePorts,
+): Promise<BucketService> {
+  const { log, clock, random, env } = ports
+  if (family === 's3') {
+    const { openS3Service } = await import('../store/s3/open.ts')
+    return openS3Service(s3Options(config, env), { log, clock, env })
+  }
+  if (family === 'swift') {
+    const { openSwiftService } = await import('../store/swift/open.ts')
+    const { account, options } = await swiftAccess(config, ports)
+    return openSwiftService(account, options)
+  }
+  const { MemoryService } = await import('../store/memory/memory-service.ts')
+  return new MemoryService({ clock, random })
 }
 
 async function openS3(
@@ -40,26 +66,26 @@ async function openS3(
 ): Promise<ObjectStore> {
   const { openS3Bucket } = await import('../store/s3/open.ts')
   const { log, clock, env } = ports
-  return openS3Bucket(
-    bucket,
-    {
-      anonymous: !config.signRequest,
-      maxSockets: config.maxConnections,
-      timeout: stallLimit(config),
-      ...given('endpoint', config.endpointUrl),
-      ...given('region', config.region),
-      ...given('profile', config.profile),
-      ...given('pathStyle', config.pathStyle),
-      ...given('caBundle', config.caBundle),
-      ...given('insecure', config.insecure),
-      ...given('acl', config.acl),
-      ...given('storageClass', config.storageClass),
-      ...given('encryption', config.encryption),
-      ...given('encryptionKey', config.encryptionKey),
-      ...given('requesterPays', config.requesterPays),
-    },
-    { log, clock, env },
-  )
+  return openS3Bucket(bucket, s3Options(config, env), { log, clock, env })
+}
+
+function s3Options(config: StoreConfig, env: Environment): S3Options {
+  return {
+    anonymous: !config.signRequest,
+    maxSockets: config.maxConnections,
+    timeout: stallLimit(config),
+    ...given('endpoint', s3Endpoint(config, env)),
+    ...given('region', config.region),
+    ...given('profile', config.profile),
+    ...given('pathStyle', config.pathStyle),
+    ...given('caBundle', config.caBundle),
+    ...given('insecure', config.insecure),
+    ...given('acl', config.acl),
+    ...given('storageClass', config.storageClass),
+    ...given('encryption', config.encryption),
+    ...given('encryptionKey', config.encryptionKey),
+    ...given('requesterPays', config.requesterPays),
+  }
 }
 
 async function openSwift(
@@ -67,23 +93,29 @@ async function openSwift(
   config: StoreConfig,
   ports: StorePorts,
 ): Promise<ObjectStore> {
-  const { resolveConfig } = await import('../store/swift/config.ts')
   const { openSwiftStore } = await import('../store/swift/open.ts')
+  const { account, options } = await swiftAccess(config, ports)
+  return openSwiftStore(account, container, options)
+}
+
+async function swiftAccess(config: StoreConfig, ports: StorePorts) {
+  const { resolveConfig } = await import('../store/swift/config.ts')
   const { log, clock, random, env } = ports
-  const swift = resolveConfig({
+  const account = resolveConfig({
     env,
     home: homedir(),
     readFile: readText,
     options: swiftOptions(config, env),
     ...given('cloud', config.osCloud),
   })
-  return openSwiftStore(swift, container, {
+  const options = {
     clock,
     random,
     log,
     maxSockets: config.maxConnections,
     timeout: stallLimit(config),
-  })
+  }
+  return { account, options }
 }
 
 async function openMemory(

@@ -159,10 +159,12 @@ class PrefixedStore implements ObjectStore {
   }
 
   getAcl(key: Key): Promise<readonly Grant[]> {
+    if (key === '') return Promise.reject(onlyAPart('GetBucketAcl'))
     return this.#run(() => this.#store.getAcl(this.#key(key)))
   }
 
   setAcl(key: Key, acl: CannedAcl): Promise<void> {
+    if (key === '') return Promise.reject(onlyAPart('PutBucketAcl'))
     return this.#run(() => this.#store.setAcl(this.#key(key), acl))
   }
 
@@ -231,4 +233,8 @@ class PrefixedStore implements ObjectStore {
     const key = this.#out(error.details.key)
     return new StoreError(error.kind, error.message, { ...error.details, key })
   }
+}
+
+function onlyAPart(operation: string): StoreError {
+  return new StoreError('unsupported', 'only a part of the bucket is mounted', { operation })
 }

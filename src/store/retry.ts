@@ -14,6 +14,7 @@ import type { Bytes, CannedAcl, ETag, Key, Milliseconds, ObjectMeta, Range } fro
 import { bodyLength } from './http/head.ts'
 import type {
   Body,
+  BucketLevel,
   CopyOptions,
   CopySource,
   Features,
@@ -83,6 +84,15 @@ class RetryingStore implements ObjectStore {
 
   get limits(): Limits {
     return this.#store.limits
+  }
+
+  get buckets(): BucketLevel | undefined {
+    return this.#store.buckets && this.#level
+  }
+
+  readonly #level: BucketLevel = {
+    create: name => this.#once('exists', () => this.#store.buckets!.create(name)),
+    remove: name => this.#once('no-bucket', () => this.#store.buckets!.remove(name)),
   }
 
   probe(prefix: string): Promise<void> {
@@ -235,6 +245,21 @@ class RetryingStore implements ObjectStore {
         await this.#wait(delay, signal, details.operation)
       }
     }
+  }
+
+  /** As `#repeat`, where a repetition that meets `trace` has found that the first attempt had happened. */
+  async #once(trace: StoreError['kind'], run: () => Promise<void>): Promise<void> {
+    let doubtful = false
+    await this.#repeat(undefined, async () => {
+      try {
+        await run()
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        if (doubtful && error.kind === trace) return
+        if (error.passing && error.kind !== 'throttled') doubtful = true
+        throw error
+      }
+    })
   }
 
   /** A write that may have happened without our hearing of it. */

@@ -108,6 +108,8 @@ export interface Stored {
 /** The source of a copy. With an etag: only that version (checked by HEAD first where the server ignores it). */
 export interface CopySource {
   readonly key: Key
+  /** Another bucket of the same account. Absent: the store's own. */
+  readonly bucket?: string
   readonly etag?: ETag
   /** Size of the source: copies over the server's one-request limit go in parts. */
   readonly size: Bytes
@@ -189,6 +191,8 @@ export interface ObjectStore {
   readonly name: string
   readonly features: Features
   readonly limits: Limits
+  /** There where the first segment of each key is a bucket: the store of all buckets of an account. */
+  readonly buckets?: BucketLevel | undefined
 
   /** One real round trip with the credentials, inside the mounted prefix; learns what it can of `features`. */
   probe(prefix: string): Promise<void>
@@ -225,6 +229,7 @@ export interface ObjectStore {
   /** Rejects `not-found` when the upload is gone. */
   listParts(upload: Upload): Promise<readonly Part[]>
 
+  /** The key '' stands for the bucket itself, in these two. */
   getAcl(key: Key): Promise<readonly Grant[]>
   setAcl(key: Key, acl: CannedAcl): Promise<void>
   getTags(key: Key): Promise<Readonly<Record<string, string>>>
@@ -242,6 +247,14 @@ export interface ObjectStore {
 /** The class, for its type alone. */
 export type StoreErrorLike = StoreError
 
+/** Buckets as the first level of names: made and removed at once, never by the write-back. */
+export interface BucketLevel {
+  /** Rejects `exists`, whosever it is, and `invalid` with the rule for names. */
+  create(name: string): Promise<void>
+  /** Rejects `not-empty` and deletes nothing when something is in it. */
+  remove(name: string): Promise<void>
+}
+
 export interface Bucket {
   readonly name: string
   /** Undefined where the family does not tell. */
@@ -251,6 +264,9 @@ export interface Bucket {
 /** An account's buckets. `open` gives a store for one of them, following its region where there are regions. */
 export interface BucketService {
   readonly family: 's3' | 'swift' | 'memory'
+  /** What its buckets' stores begin with, before they learn. */
+  readonly features: Features
+  readonly limits: Limits
   listBuckets(): Promise<readonly Bucket[]>
   createBucket(name: string): Promise<void>
   /** Rejects `not-empty` and deletes nothing when something is in it. */

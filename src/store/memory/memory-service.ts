@@ -1,6 +1,14 @@
 /** The buckets of an account in memory: the reference `BucketService`. */
 import type { CannedAcl, Milliseconds } from '../../core/types.ts'
-import type { Bucket, BucketService, Grant, ObjectStore, Usage } from '../store.ts'
+import type {
+  Bucket,
+  BucketService,
+  Features,
+  Grant,
+  Limits,
+  ObjectStore,
+  Usage,
+} from '../store.ts'
 import { grantsOf } from './acl.ts'
 import { failure } from './failure.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -14,12 +22,17 @@ interface Kept {
 
 export class MemoryService implements BucketService {
   readonly family = 'memory'
+  readonly features: Features
+  readonly limits: Limits
   readonly #options: Omit<MemoryStoreOptions, 'bucket'>
   readonly #buckets = new Map<string, Kept>()
 
   /** The options are those of every bucket's store. */
   constructor(options: Omit<MemoryStoreOptions, 'bucket'>) {
     this.#options = options
+    const { features, limits } = new MemoryStore(options)
+    this.features = features
+    this.limits = limits
   }
 
   async listBuckets(): Promise<readonly Bucket[]> {

@@ -11,6 +11,7 @@
 import { StoreError } from '../../core/errors.ts'
 import type { ETag, Key } from '../../core/types.ts'
 import type { CopySource } from '../store.ts'
+import type { BucketClient } from './bucket-client.ts'
 import { failure, type Asked } from './errors.ts'
 import { encodeKey } from './escape.ts'
 import type { Objects } from './objects.ts'
@@ -22,12 +23,39 @@ export function copySource(bucket: string, key: Key): string {
   return `${bucket}/${encodeKey(key)}`
 }
 
+/** The buckets that copies come from: the store's own, and others of the account as they are met. */
+export class Sources {
+  readonly #client: BucketClient
+  readonly #own: Objects
+  readonly #open: (bucket: string) => Objects
+  readonly #others = new Map<string, Objects>()
+
+  constructor(client: BucketClient, own: Objects, open: (bucket: string) => Objects) {
+    this.#client = client
+    this.#own = own
+    this.#open = open
+  }
+
+  bucketOf({ bucket }: Pick<CopySource, 'bucket'>): string {
+    return bucket ?? this.#client.bucket
+  }
+
+  /** Where the source is looked at. */
+  of(from: Pick<CopySource, 'bucket'>): Objects {
+    const name = this.bucketOf(from)
+    if (name === this.#client.bucket) return this.#own
+    let objects = this.#others.get(name)
+    if (objects === undefined) this.#others.set(name, (objects = this.#open(name)))
+    return objects
+  }
+}
+
 export class SourceCheck {
-  readonly #objects: Objects
+  readonly #sources: Sources
   #enforced: boolean | undefined
 
-  constructor(objects: Objects) {
-    this.#objects = objects
+  constructor(sources: Sources) {
+    this.#sources = sources
   }
 
   /** Runs a copy of that version only. `run` is given the tag to send, or none. Rejects `changed`, `not-found`. */
@@ -37,9 +65,9 @@ export class SourceCheck {
     run: (etag: ETag | undefined) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const { key, etag } = from
+    const { etag } = from
     if (etag === undefined) return run(undefined)
-    if (this.#enforced !== true) await this.#compare(asked, key, etag, signal)
+    if (this.#enforced !== true) await this.#compare(asked, from, etag, signal)
     if (this.#enforced === false) return run(undefined)
     if (this.#enforced === undefined) {
       const made = await ifUnchanged(() => run(IMPOSSIBLE))
@@ -48,34 +76,34 @@ export class SourceCheck {
     }
     const made = await ifUnchanged(() => run(etag))
     if (made !== undefined) return made.value
-    await this.#compare(asked, key, etag, signal)
+    await this.#compare(asked, from, etag, signal)
     return run(undefined)
   }
 
-  async #compare(asked: Asked, key: Key, etag: ETag, signal?: AbortSignal): Promise<void> {
-    const head = await this.#objects.head(key, signal)
+  async #compare(asked: Asked, from: CopySource, etag: ETag, signal?: AbortSignal): Promise<void> {
+    const head = await this.#sources.of(from).head(from.key, signal)
     if (head.etag !== etag) throw failure('changed', asked, 'the source was changed')
   }
 }
 
 /** Finds out how often the source of a copied part has to be escaped. */
 export class PartSourceNames {
-  readonly #bucket: string
-  readonly #objects: Objects
+  readonly #sources: Sources
   #twice: boolean | undefined
 
-  constructor(bucket: string, objects: Objects) {
-    this.#bucket = bucket
-    this.#objects = objects
+  constructor(sources: Sources) {
+    this.#sources = sources
   }
 
   /** Runs a copy with the name in the form that this server understands. */
-  async run<T>(asked: Asked, key: Key, copy: (source: string) => Promise<T>): Promise<T> {
-    const once = copySource(this.#bucket, key)
+  async run<T>(asked: Asked, from: CopySource, copy: (source: string) => Promise<T>): Promise<T> {
+    const { key } = from
+    const bucket = this.#sources.bucketOf(from)
+    const once = copySource(bucket, key)
     if (!key.includes('%') || this.#twice === false) return copy(once)
-    const twice = copySource(this.#bucket, encodeKey(key))
+    const twice = copySource(bucket, encodeKey(key))
     if (this.#twice === true) return copy(twice)
-    const other = await ifThere(() => this.#objects.head(encodeKey(key)))
+    const other = await ifThere(() => this.#sources.of(from).head(encodeKey(key)))
     if (other !== undefined) {
       throw failure('unsupported', asked, 'cannot tell the source from one with an escaped name')
     }

@@ -13,7 +13,7 @@ import type {
 } from '../store.ts'
 import type { BucketClient } from './bucket-client.ts'
 import type { Conditions } from './conditions.ts'
-import { copySource, SourceCheck } from './copy-source.ts'
+import { copySource, SourceCheck, type Sources } from './copy-source.ts'
 import { metaInput, unquote } from './headers.ts'
 import type { Objects } from './objects.ts'
 import type { Uploads } from './uploads.ts'
@@ -28,6 +28,7 @@ export interface CopierParts {
   readonly conditions: Conditions
   readonly uploads: Uploads
   readonly limits: Limits
+  readonly sources: Sources
 }
 
 export class Copier {
@@ -36,6 +37,7 @@ export class Copier {
   readonly #conditions: Conditions
   readonly #uploads: Uploads
   readonly #limits: Limits
+  readonly #sources: Sources
   readonly #sourceCheck: SourceCheck
   /** Sizes from which on this server refused a copy in one request. */
   #refusedFrom: Bytes = Infinity
@@ -46,7 +48,8 @@ export class Copier {
     this.#conditions = parts.conditions
     this.#uploads = parts.uploads
     this.#limits = parts.limits
-    this.#sourceCheck = new SourceCheck(parts.objects)
+    this.#sources = parts.sources
+    this.#sourceCheck = new SourceCheck(parts.sources)
   }
 
   async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
@@ -94,7 +97,7 @@ export class Copier {
             new CopyObjectCommand({
               Bucket: this.#client.bucket,
               Key: to,
-              CopySource: copySource(this.#client.bucket, from.key),
+              CopySource: copySource(this.#sources.bucketOf(from), from.key),
               MetadataDirective: meta === undefined ? 'COPY' : 'REPLACE',
               ...metaInput(meta, acl, this.#client.account.options),
               ...(etag === undefined ? {} : { CopySourceIfMatch: `"${etag}"` }),
@@ -117,7 +120,7 @@ export class Copier {
 
   async #inParts(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     const { signal } = options
-    const head = await this.#objects.head(from.key, signal)
+    const head = await this.#sources.of(from).head(from.key, signal)
     const source = { ...from, etag: from.etag ?? head.etag, size: head.size }
     const meta: ObjectMeta = options.meta ?? head.meta
     const upload = await this.#uploads.create(to, { ...options, meta })

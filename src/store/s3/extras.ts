@@ -1,9 +1,11 @@
 /** Grants, tags, addresses and usage of a bucket's objects. Rare; all through the SDK. */
 import {
   DeleteObjectTaggingCommand,
+  GetBucketAclCommand,
   GetObjectAclCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
+  PutBucketAclCommand,
   PutObjectAclCommand,
   PutObjectTaggingCommand,
   type Grant as SdkGrant,
@@ -30,6 +32,7 @@ export class Extras {
   }
 
   async getAcl(key: Key): Promise<readonly Grant[]> {
+    if (key === '') return this.#bucketAcl()
     const reply = await this.#client.call({ operation: 'GetObjectAcl', key }, (sdk, o) =>
       sdk.send(new GetObjectAclCommand(this.#object(key)), o),
     )
@@ -37,11 +40,27 @@ export class Extras {
   }
 
   async setAcl(key: Key, acl: CannedAcl): Promise<void> {
+    if (key === '') return this.#setBucketAcl(acl)
     const input = { ...this.#object(key), ACL: acl }
     await this.#learning('acl', () =>
       this.#client.call({ operation: 'PutObjectAcl', key }, (sdk, o) =>
         sdk.send(new PutObjectAclCommand(input), o),
       ),
+    )
+  }
+
+  async #bucketAcl(): Promise<readonly Grant[]> {
+    const input = { Bucket: this.#client.bucket }
+    const reply = await this.#client.call({ operation: 'GetBucketAcl' }, (sdk, o) =>
+      sdk.send(new GetBucketAclCommand(input), o),
+    )
+    return (reply.Grants ?? []).map(grantOf)
+  }
+
+  async #setBucketAcl(acl: CannedAcl): Promise<void> {
+    const input = { Bucket: this.#client.bucket, ACL: acl }
+    await this.#client.call({ operation: 'PutBucketAcl' }, (sdk, o) =>
+      sdk.send(new PutBucketAclCommand(input), o),
     )
   }
 

@@ -26,10 +26,11 @@ import type {
   Usage,
 } from '../store.ts'
 import type { Place } from './account.ts'
-import type { BucketClient } from './bucket-client.ts'
+import { BucketClient } from './bucket-client.ts'
 import { Checksums } from './checksums.ts'
 import { Conditions } from './conditions.ts'
 import { Copier } from './copy.ts'
+import { Sources } from './copy-source.ts'
 import { Deletes } from './deletes.ts'
 import { failure, withLongMeta } from './errors.ts'
 import { Extras } from './extras.ts'
@@ -54,22 +55,24 @@ export const S3_LIMITS: Limits = {
   maxMetaCount: 200,
 }
 
+/** Taken as there until a reply says otherwise; a condition not yet learnt is compared by HEAD besides. */
+export const S3_FEATURES: Readonly<Features> = {
+  conditionalPut: true,
+  createExclusive: true,
+  partCopy: true,
+  metadataInPlace: false,
+  deleteBatch: 1000,
+  listingCurrent: true,
+  acl: true,
+  tags: true,
+  signedUrl: true,
+}
+
 export class S3Store implements ObjectStore {
   readonly family = 's3'
   readonly name: string
   readonly limits = S3_LIMITS
-  /** Taken as there until a reply says otherwise; a condition not yet learnt is compared by HEAD besides. */
-  readonly features: Features = {
-    conditionalPut: true,
-    createExclusive: true,
-    partCopy: true,
-    metadataInPlace: false,
-    deleteBatch: 1000,
-    listingCurrent: true,
-    acl: true,
-    tags: true,
-    signedUrl: true,
-  }
+  readonly features: Features = { ...S3_FEATURES }
   readonly #client: BucketClient
   readonly #place: Place
   readonly #onClose: () => void
@@ -93,11 +96,15 @@ export class S3Store implements ObjectStore {
     const conditions = new Conditions(objects, this.features, (what, result) =>
       log.info('server behaviour learnt', { bucket: client.bucket, what, result }),
     )
-    const uploads = new Uploads({ client, objects, conditions })
+    const sources = new Sources(client, objects, bucket => {
+      const other = new BucketClient(client.account, bucket)
+      return new Objects(other, checksums, limits)
+    })
+    const uploads = new Uploads({ client, objects, conditions, sources })
     this.#objects = objects
     this.#conditions = conditions
     this.#uploads = uploads
-    this.#copier = new Copier({ client, objects, conditions, uploads, limits })
+    this.#copier = new Copier({ client, objects, conditions, uploads, limits, sources })
     this.#deletes = new Deletes(client, objects, this.features)
     this.#extras = new Extras(client, this.features)
   }

@@ -13,10 +13,12 @@ import type { Account } from './account.ts'
 import { BucketClient } from './bucket-client.ts'
 import { grantOf } from './extras.ts'
 import { DEFAULT_REGION } from './options.ts'
-import { S3Store } from './s3-store.ts'
+import { S3_FEATURES, S3_LIMITS, S3Store } from './s3-store.ts'
 
 export class S3Service implements BucketService {
   readonly family = 's3'
+  readonly features = S3_FEATURES
+  readonly limits = S3_LIMITS
   readonly #account: Account
   /** Calls that are about no bucket or whose bucket stands in the command. */
   readonly #client: BucketClient

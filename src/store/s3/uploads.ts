@@ -26,7 +26,7 @@ import type {
 import type { BucketClient } from './bucket-client.ts'
 import { crc32Of, type ChecksumMode } from './checksums.ts'
 import type { Conditions } from './conditions.ts'
-import { PartSourceNames, SourceCheck } from './copy-source.ts'
+import { PartSourceNames, SourceCheck, type Sources } from './copy-source.ts'
 import { failure } from './errors.ts'
 import { decodeListed } from './escape.ts'
 import { metaInput, unquote } from './headers.ts'
@@ -39,6 +39,7 @@ export interface UploadsParts {
   readonly client: BucketClient
   readonly objects: Objects
   readonly conditions: Conditions
+  readonly sources: Sources
 }
 
 export class Uploads {
@@ -53,8 +54,8 @@ export class Uploads {
     this.#client = parts.client
     this.#objects = parts.objects
     this.#conditions = parts.conditions
-    this.#sourceCheck = new SourceCheck(parts.objects)
-    this.#sourceNames = new PartSourceNames(parts.client.bucket, parts.objects)
+    this.#sourceCheck = new SourceCheck(parts.sources)
+    this.#sourceNames = new PartSourceNames(parts.sources)
   }
 
   async create(key: Key, options: PutOptions | CopyOptions): Promise<Upload> {
@@ -127,7 +128,7 @@ export class Uploads {
       )
     }
     const run = (etag: ETag | undefined) =>
-      this.#sourceNames.run(asked, from.key, source => copy(source, etag))
+      this.#sourceNames.run(asked, from, source => copy(source, etag))
     const reply = await this.#sourceCheck.run(asked, from, run, signal)
     const result = reply.CopyPartResult
     return {

@@ -66,6 +66,7 @@ export function fromReply(failure: Failure): StoreError {
 
 function kindOf({ operation, status }: Failure, text: string): StoreErrorKind {
   if (status === 404 && /Container|Bucket/.test(operation)) return 'no-bucket'
+  if (status === 409 && operation === 'CreateContainer') return 'exists'
   if (status === 404 && /NoSuchBucket/.test(text)) return 'no-bucket'
   // Quota middlewares answer 413 "Upload exceeds quota."
   if (status === 413 && /quota/i.test(text)) return 'quota'

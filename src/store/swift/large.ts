@@ -108,6 +108,47 @@ export class LargeObjects {
     return part
   }
 
+  /**
+   * A range of another container's object, copied into a segment of its own: what is in other containers may go at
+   * any time. Rejects `unsupported` where the cluster copies no ranges.
+   */
+  async copyForeign(
+    upload: Upload,
+    number: number,
+    source: { readonly key: Key; readonly bucket: string; readonly size: number },
+    range: Range,
+  ): Promise<Part> {
+    checkId(upload)
+    const { client, name: container } = this.#segments
+    const operation = 'CopyPart'
+    const { key, bucket, size } = source
+    const name = names.segmentOf(upload.id, number)
+    const whole = range.start === 0 && range.end === size
+    await client.request({
+      operation,
+      method: 'PUT',
+      container,
+      key: name,
+      headers: {
+        'x-copy-from': `/${encodeSegment(bucket)}/${encodePath(key)}`,
+        'x-fresh-metadata': 'true',
+        'content-type': 'application/octet-stream',
+        ...(whole ? {} : { range: `bytes=${range.start}-${range.end - 1}` }),
+      },
+      timeout: 600_000,
+    })
+    const { headers } = await client.request({ operation, method: 'HEAD', container, key: name })
+    const bytes = range.end - range.start
+    const plain = headers['x-static-large-object'] ?? headers['x-object-manifest']
+    if (Number(headers['content-length']) !== bytes || plain !== undefined) {
+      await this.#segments.remove([name])
+      throw trouble('unsupported', operation, 'this cluster copies no ranges', key)
+    }
+    return toPart(number, [
+      { path: `${container}/${name}`, etag: stripEtag(headers['etag']), bytes },
+    ])
+  }
+
   /** What `parts` make up, with at most as many entries as a manifest may have. */
   async assemble(upload: Upload, parts: readonly Part[], signal?: AbortSignal): Promise<Slice[]> {
     if (parts.length === 0) throw trouble('invalid', 'CompleteUpload', 'no parts', upload.key)

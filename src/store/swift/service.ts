@@ -4,8 +4,16 @@
  * ours in its segments container with it.
  */
 import type { CannedAcl } from '../../core/types.ts'
-import type { Bucket, BucketService, Grant, ObjectStore, Usage } from '../store.ts'
-import { aclHeaders, toGrants } from './acl.ts'
+import type {
+  Bucket,
+  BucketService,
+  Features,
+  Grant,
+  Limits,
+  ObjectStore,
+  Usage,
+} from '../store.ts'
+import { readAcl, writeAcl } from './acl-requests.ts'
 import { jsonOf, type SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import type { Capabilities } from './features.ts'
@@ -26,12 +34,16 @@ export interface SwiftServiceOptions {
 
 export class SwiftService implements BucketService {
   readonly family = 'swift'
+  readonly features: Features
+  readonly limits: Limits
   readonly #options: SwiftServiceOptions
   readonly #client: SwiftClient
 
   constructor(options: SwiftServiceOptions) {
     this.#options = options
     this.#client = options.client
+    this.features = options.capabilities.features
+    this.limits = options.capabilities.limits
   }
 
   async listBuckets(): Promise<readonly Bucket[]> {
@@ -92,31 +104,12 @@ export class SwiftService implements BucketService {
     return this.#options.openContainer(name)
   }
 
-  async getAcl(name: string): Promise<readonly Grant[]> {
-    const reply = await this.#client.request({
-      operation: 'GetContainerAcl',
-      method: 'HEAD',
-      container: name,
-    })
-    return toGrants(reply.headers)
+  getAcl(name: string): Promise<readonly Grant[]> {
+    return readAcl(this.#client, name)
   }
 
-  async setAcl(name: string, acl: CannedAcl): Promise<void> {
-    await this.#client.request({
-      operation: 'SetContainerAcl',
-      method: 'POST',
-      container: name,
-      headers: aclHeaders(acl, this.#client.session.keystone),
-    })
-    // Readers of large objects need their segments as well.
-    const segments = new Segments(this.#client, name, this.#options.capabilities, this.#options)
-    await this.#client.request({
-      operation: 'SetContainerAcl',
-      method: 'POST',
-      container: segments.name,
-      headers: aclHeaders(acl === 'public-read' ? acl : 'private', this.#client.session.keystone),
-      accept: [400, 404],
-    })
+  setAcl(name: string, acl: CannedAcl): Promise<void> {
+    return writeAcl(this.#client, name, acl)
   }
 
   usage(): Promise<Usage> {

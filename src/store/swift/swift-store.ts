@@ -29,7 +29,7 @@ import type {
   Upload,
   Usage,
 } from '../store.ts'
-import { toGrants } from './acl.ts'
+import { readAcl, writeAcl } from './acl-requests.ts'
 import type { SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import type { Capabilities } from './features.ts'
@@ -169,9 +169,11 @@ export class SwiftStore implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<Part> {
     const operation = 'CopyPart'
-    const { headers } = await this.#head(from.key, operation, signal)
+    const { headers } = await this.#head(from.key, operation, signal, from.bucket)
     const { key, etag, size } = toHead(from.key, headers)
     checkVersion(from, etag, operation)
+    if (from.bucket !== undefined && from.bucket !== this.#container)
+      return this.#large.copyForeign(upload, number, { key, bucket: from.bucket, size }, range)
     const source: FoundSource = {
       key,
       etag,
@@ -203,16 +205,12 @@ export class SwiftStore implements ObjectStore {
   }
 
   /** What the container grants: objects have no list of their own. */
-  async getAcl(_key: Key): Promise<readonly Grant[]> {
-    const reply = await this.#client.request({
-      operation: 'GetContainerAcl',
-      method: 'HEAD',
-      container: this.#container,
-    })
-    return toGrants(reply.headers)
+  getAcl(_key: Key): Promise<readonly Grant[]> {
+    return readAcl(this.#client, this.#container)
   }
 
-  setAcl(key: Key, _acl: CannedAcl): Promise<void> {
+  setAcl(key: Key, acl: CannedAcl): Promise<void> {
+    if (key === '') return writeAcl(this.#client, this.#container, acl)
     this.features.acl = false
     const reason = 'Swift has access lists for containers only: set it on the bucket'
     return Promise.reject(trouble('unsupported', 'SetAcl', reason, key))
@@ -251,11 +249,16 @@ export class SwiftStore implements ObjectStore {
     this.#options.close()
   }
 
-  #head(key: Key, operation: string, signal: AbortSignal | undefined): Promise<HttpReply> {
+  #head(
+    key: Key,
+    operation: string,
+    signal: AbortSignal | undefined,
+    container = this.#container,
+  ): Promise<HttpReply> {
     return this.#client.request({
       operation,
       method: 'HEAD',
-      container: this.#container,
+      container,
       key,
       signal,
     })

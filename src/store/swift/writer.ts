@@ -99,16 +99,20 @@ export class Writer {
 
   async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     const operation = 'CopyObject'
-    const source = await this.#head(from.key, operation, options.signal)
+    const container = from.bucket ?? this.#container
+    const source = await this.#head(from.key, operation, options.signal, container)
     const head = toHead(from.key, source.headers)
     checkVersion(from, head.etag, operation)
     const old = await this.#before(to, options, operation)
-    if (isLarge(source.headers)) return this.#copyLarge(head, source.headers, to, options, old)
+    const large = isLarge(source.headers)
+    if (large && container !== this.#container)
+      return this.#copyForeign(head, container, to, options, old)
+    if (large) return this.#copyLarge(head, source.headers, to, options, old)
     const meta =
       options.meta === undefined ? {} : { 'x-fresh-metadata': 'true', ...metaHeaders(options.meta) }
     const reply = await this.#send(operation, to, options, {
       headers: {
-        'x-copy-from': `/${encodeSegment(this.#container)}/${encodePath(from.key)}`,
+        'x-copy-from': `/${encodeSegment(container)}/${encodePath(from.key)}`,
         ...meta,
       },
       timeout: 600_000,
@@ -205,11 +209,16 @@ export class Writer {
     return this.#putManifest({ key, slices, headers, options, old, from: key, upload })
   }
 
-  #head(key: Key, operation: string, signal: AbortSignal | undefined): Promise<HttpReply> {
+  #head(
+    key: Key,
+    operation: string,
+    signal: AbortSignal | undefined,
+    container = this.#container,
+  ): Promise<HttpReply> {
     return this.#client.request({
       operation,
       method: 'HEAD',
-      container: this.#container,
+      container,
       key,
       signal,
     })
@@ -240,7 +249,7 @@ export class Writer {
     if (ifMatch === undefined) {
       if (
         ifAbsent === true
-          ? this.#options.capabilities.features.createExclusive
+          ? this.#options.capabilities.features.createExclusive && operation !== 'CopyObject'
           : !(await this.#segments.mayExist())
       )
         return undefined
@@ -263,8 +272,9 @@ export class Writer {
     options: Conditions,
     request: { headers: Headers; body?: Body; timeout?: number },
   ): Promise<HttpReply> {
-    const exclusive = options.ifAbsent === true
     const copy = request.headers['x-copy-from'] !== undefined
+    // With a copy Swift takes the condition for one on the source; `#before` has looked.
+    const exclusive = options.ifAbsent === true && !copy
     const reply = await this.#client.request({
       operation,
       method: 'PUT',
@@ -308,6 +318,31 @@ export class Writer {
     await this.#send('CopyObject', to, options, { headers: manifest, body: new Uint8Array() })
     await this.#replaced(to, old, layout)
     return { etag: head.etag, size: head.size }
+  }
+
+  /** A large object of another container, made flat by the server: its segments stay where they are. */
+  async #copyForeign(
+    head: ObjectHead,
+    container: string,
+    to: Key,
+    options: CopyOptions,
+    old: Layout | undefined,
+  ): Promise<Stored> {
+    const operation = 'CopyObject'
+    const { capabilities } = this.#options
+    // A cluster that does not give manifests (RGW) copies them instead of what they stand for.
+    if (head.size > capabilities.limits.maxCopy || !capabilities.manifests)
+      throw trouble('unsupported', operation, 'a large object of another container', to)
+    const reply = await this.#send(operation, to, options, {
+      headers: {
+        'x-copy-from': `/${encodeSegment(container)}/${encodePath(head.key)}`,
+        'x-fresh-metadata': 'true',
+        ...metaHeaders(options.meta ?? head.meta),
+      },
+      timeout: 600_000,
+    })
+    await this.#replaced(to, old, undefined)
+    return { etag: stripEtag(reply.headers['etag']), size: head.size }
   }
 
   /**
