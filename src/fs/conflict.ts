@@ -9,6 +9,7 @@ import type { Key, ObjectVersion } from '../core/types.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { ConflictEnd } from '../writeback/options.ts'
 import { sourceOf } from '../writeback/plan.ts'
+import { fromBase } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { adoptVersion, seeFile } from './listing.ts'
@@ -26,18 +27,20 @@ export async function resolveConflict(
   const state = ctx.writeBack.get(key)
   if (!state) return 'ours'
   const node = ctx.unsettled.get(key)
+  const gone = await lacksSource(ctx, key, head, state.desired)
+  if (ctx.writeBack.get(key) !== state) return 'ours'
   if (!head) {
     // Theirs is gone again: ours may go in its place, unless it was to be made from what is gone.
     ctx.writeBack.learn(key, { is: 'absent' })
-    return sourceOf(state.desired)?.key === key ? 'stuck' : 'ours'
+    return gone ? 'stuck' : 'ours'
   }
   const { etag, size } = head
   const version = { key, etag, size }
   const source = sourceOf(state.desired)
   const same = source?.key === key && source.etag === etag
   if (ours || same || (node && isDir(node))) {
-    ctx.writeBack.took(version)
-    if (node && !isDir(node)) follow(node, version)
+    ctx.writeBack.took(version, gone)
+    if (node && !isDir(node)) follow(ctx, node, version)
     return 'ours'
   }
   if (!node || isDir(node) || !node.parent) {
@@ -59,10 +62,49 @@ export async function resolveConflict(
   return 'kept'
 }
 
+/** Whether bytes are still to come from a version that the bucket does not hold any more. Rejects with StoreError. */
+async function lacksSource(
+  ctx: FsContext,
+  key: Key,
+  head: ObjectHead | undefined,
+  desired: Desired,
+): Promise<boolean> {
+  const source = sourceOf(desired)
+  if (!source || desired.is === 'absent') return false
+  if (desired.content.from === 'stage') {
+    const stage = ctx.staged.find(desired.content.stage)?.stage
+    if (stage && fromBase(stage, { start: 0, end: stage.baseLimit }).length === 0) return false
+  }
+  const there = source.key === key ? head : await find(ctx, source.key)
+  return there?.etag !== source.etag
+}
+
 /** A clean node, or one of new attributes, is of the version that our own request made. */
-function follow(node: FileNode, version: ObjectVersion): void {
-  if (node.content.is !== 'stored' || node.content.version.key !== version.key) return
-  node.content = { is: 'stored', version }
+function follow(ctx: FsContext, node: FileNode, version: ObjectVersion): void {
+  if (node.content.is !== 'stored') return
+  const { key } = node.content.version
+  const state = ctx.writeBack.get(version.key)
+  const source = state && sourceOf(state.desired)
+  if (key === version.key || source?.key === version.key) node.content = { is: 'stored', version }
+}
+
+/**
+ * Whether the version that a file's bytes were read from was replaced by a request of our own, whose reply is still
+ * to come or was lost: they can be read from the new one then. Rejects with StoreError.
+ */
+export async function recognise(ctx: FsContext, node: FileNode): Promise<boolean> {
+  if (!ctx.writeBack.get(node.key)?.sending) return false
+  const { key } = node
+  const head = await find(ctx, key)
+  if (!head || !(await ctx.writeBack.isOurs(head))) return false
+  const state = ctx.writeBack.get(key)
+  if (!state || ctx.unsettled.get(key) !== node) return true
+  const gone = await lacksSource(ctx, key, head, state.desired)
+  const version = { key, etag: head.etag, size: head.size }
+  if (ctx.writeBack.get(key) !== state) return true
+  ctx.writeBack.took(version, gone)
+  follow(ctx, node, version)
+  return true
 }
 
 /** The key stays as it was found. */

@@ -5,11 +5,15 @@ import { advance } from '../core/window.ts'
 import { readStaged } from '../writeback/staged-read.ts'
 import type { Staged } from '../writeback/staged.ts'
 import { loadMeta } from './attributes.ts'
+import { recognise } from './conflict.ts'
 import { changeOf, commit, commitTimes, metaForNewContent, stampMeta, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import type { FileNode } from './node.ts'
 import type { FileHandle } from './open.ts'
+
+/** Bytes fetched at once before a small file is changed. */
+const STEP: Bytes = 1024 * 1024
 
 /** Objects above this are no file that a JavaScript number can address exactly. */
 const LARGEST: Bytes = 2 ** 53 - 1
@@ -21,8 +25,24 @@ export async function read(
   into: Uint8Array,
   offset: Bytes,
 ): Promise<Bytes> {
-  const { node } = handle
-  const { content } = node
+  try {
+    return await readNow(ctx, handle, into, offset)
+  } catch (error) {
+    // The version may have been replaced by a request of our own that is still under way.
+    if (!(error instanceof StoreError) || !['changed', 'not-found'].includes(error.kind))
+      throw error
+    if (!(await recognise(ctx, handle.node))) throw error
+    return readNow(ctx, handle, into, offset)
+  }
+}
+
+async function readNow(
+  ctx: FsContext,
+  handle: FileHandle,
+  into: Uint8Array,
+  offset: Bytes,
+): Promise<Bytes> {
+  const { content } = handle.node
   if (content.is === 'stored') {
     return readStored(ctx, handle, into, offset)
   }
@@ -155,18 +175,38 @@ function written(ctx: FsContext, node: FileNode): void {
 
 /** The file's staged bytes; a clean file gets a sparse staged file over its version, in the journal at once. */
 async function stagedOf(ctx: FsContext, node: FileNode): Promise<Staged> {
-  await loadMeta(ctx, node)
-  const { content } = node
-  if (content.is === 'staged') return content.staged
-  const base = content.is === 'stored' && content.version.size > 0 ? content.version : undefined
-  const staged = ctx.staged.create(base)
-  try {
-    replaceContent(ctx, node, staged)
-  } catch (error) {
-    ctx.staged.release(staged.id)
-    throw error
+  for (;;) {
+    await loadMeta(ctx, node)
+    const { content } = node
+    if (content.is === 'staged') return content.staged
+    const base = content.is === 'stored' && content.version.size > 0 ? content.version : undefined
+    const staged = ctx.staged.create(base)
+    let used = false
+    try {
+      if (base && base.size <= ctx.writeBack.wholeLimit) await keepBase(ctx, staged, base)
+      if (node.content !== content) continue
+      replaceContent(ctx, node, staged)
+      used = true
+      return staged
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'changed') node.seenAt = 0
+      throw error
+    } finally {
+      if (!used) ctx.staged.release(staged.id)
+    }
   }
-  return staged
+}
+
+/**
+ * What will travel whole is fetched before the first change: if somebody else replaces the object, there is still all
+ * of ours to be kept beside it. Rejects with StoreError.
+ */
+async function keepBase(ctx: FsContext, { stage }: Staged, base: ObjectVersion): Promise<void> {
+  for (let at = 0; at < base.size; at += STEP) {
+    const bytes = new Uint8Array(Math.min(STEP, base.size - at))
+    await ctx.reader.read(base, at, bytes, undefined)
+    await stage.fill(bytes, at)
+  }
 }
 
 function replaceContent(ctx: FsContext, node: FileNode, staged: Staged): void {

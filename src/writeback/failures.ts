@@ -9,7 +9,7 @@ import type { KeyState } from './key-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { ConflictEnd } from './options.ts'
 import { Overtaken } from './send.ts'
-import { rejectWaiters } from './waiters.ts'
+import { rejectWaiters, resolveWaiters } from './waiters.ts'
 
 export interface FailuresPorts {
   readonly agenda: Agenda
@@ -45,7 +45,8 @@ export class Failures {
     if (state.failures++ === 0) state.failingSince = now
     state.lastError = error
     this.#tell(state, error)
-    if (error.kind === 'changed' || error.kind === 'exists') {
+    // Not found: a copy's source, or the upload; what the key holds tells what happened.
+    if (['changed', 'exists', 'not-found'].includes(error.kind)) {
       return void this.#conflict(state, error)
     }
     if (!error.passing && state.rev !== rev) return agenda.schedule(state, state.due)
@@ -100,6 +101,8 @@ export class Failures {
     const { agenda, ledger, log, conflict, clock, random } = this.#ports
     agenda.occupy(state)
     let end: ConflictEnd = 'stuck'
+    // Settling the key must not tell those who wait that theirs is in the bucket.
+    const waiters = state.waiters.splice(0)
     try {
       end = await conflict(state.key, error)
     } catch (thrown) {
@@ -108,11 +111,20 @@ export class Failures {
     }
     agenda.free(state)
     if (agenda.closed) return
-    if (end !== 'ours') rejectWaiters(state, error, () => true)
-    if (ledger.states.get(state.key) !== state) return
+    const there = ledger.states.get(state.key) === state
+    state.waiters.push(...waiters)
+    if (end !== 'ours') rejectWaiters(state, changedElsewhere(error), () => true)
+    else if (!there) resolveWaiters(state, Infinity)
+    if (!there) return
     const wait = backoff(state.failures, random)
     if (end === 'stuck') this.#park(state, error)
     else agenda.schedule(state, Math.max(state.due, clock.now() + wait))
     agenda.arm()
   }
+}
+
+/** Whatever precondition failed, to the writer it is one thing: a newer version is there (ESTALE). */
+function changedElsewhere(error: StoreError): StoreError {
+  if (error.kind === 'changed') return error
+  return new StoreError('changed', error.message, { ...error.details, cause: error })
 }

@@ -46,7 +46,8 @@ export async function isMarked(
     if (!source || source.size !== head.size) continue
     if (source.key === head.key) continue
     const from = await headOf(store, source.key)
-    if (from?.etag === source.etag && sameUser(from.meta.user, head.meta)) return true
+    // The source is deleted only when the copy is made.
+    if (!from || (from.etag === source.etag && sameUser(from.meta.user, head.meta))) return true
   }
   return false
 }

@@ -8,7 +8,7 @@
 import { StoreError } from '../core/errors.ts'
 import type { Desired, KeyRecord, Source, StoredState } from '../core/state.ts'
 import { isTemporaryName } from '../core/temp-name.ts'
-import type { Key, Milliseconds } from '../core/types.ts'
+import type { Bytes, Key, Milliseconds } from '../core/types.ts'
 import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Deletes } from './deletes.ts'
@@ -411,17 +411,26 @@ export class WriteBack {
     } else this.#ledger.save(state)
   }
 
+  /** Bytes of the largest file that travels whole. */
+  get wholeLimit(): Bytes {
+    return singlePutLimit(this.#ports)
+  }
+
   /** Whether a request of ours, whose reply was lost, made what the bucket has. Rejects with StoreError. */
   async isOurs(head: ObjectHead): Promise<boolean> {
     return isMarked(this.#o.store, this.#ledger.states.get(head.key)?.sent ?? [], head)
   }
 
-  /** It did: the key holds that version, which has the bytes that the one before had where they still show. */
-  took(source: Source): void {
+  /**
+   * It did: the key holds that version, which has the bytes that the one before had where they still show. `gone`: a
+   * copy's source is not there any more, so the copy was made.
+   */
+  took(source: Source, gone: boolean): void {
     const state = this.#ledger.states.get(source.key)
     if (!state) return
     const { desired } = state
-    if (desired.is === 'present' && sourceOf(desired)?.key === source.key) {
+    const copied = gone && desired.is === 'present' && desired.content.from === 'stored'
+    if (copied || sourceOf(desired)?.key === source.key) {
       this.#ledger.enter(state, rebased(desired, source, this.#o.staged), true)
     }
     const { etag, size } = source

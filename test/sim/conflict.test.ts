@@ -55,6 +55,7 @@ class Pair {
     const { clock, random } = this
     this.memory = new MemoryStore({ clock, random, limits: TINY, etags: 'unique' })
     const options = {
+      partSize: 8192,
       clock,
       random,
       memory: this.memory,

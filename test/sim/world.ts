@@ -305,6 +305,8 @@ export class World {
       if (this.#safe.has(key)) throw new Error(`${key} was fsynced and is doubtful`)
       await this.#core.unlink(key)
     }
+    // A file that was sent and not fsynced may come back older than it is in the bucket: a conflict with ourselves.
+    await this.#core.drain()
     const found = await this.#clock.run(modelOf(this.#core))
     for (const path of this.#safe) {
       if (touched.some(one => `${path}/`.startsWith(`${one}/`))) continue
