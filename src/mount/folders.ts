@@ -11,6 +11,7 @@ import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ConfigError } from './config.ts'
+import { serverIdentity } from './endpoint.ts'
 import type { Config, ConfigInput } from './config.ts'
 
 /** sun_path of unix(7), less its final zero. */
@@ -34,13 +35,7 @@ export function runFolders(env: Environment = process.env): readonly string[] {
 /** The folder of one bucket's journal: a mount of the same bucket and prefix finds what an earlier one left. */
 export function bucketFolder(config: Config, env: Environment = process.env): string {
   const { family, bucket, prefix } = config.source
-  const identity = [
-    family,
-    config.store.endpointUrl ?? '',
-    config.store.osCloud ?? '',
-    bucket,
-    prefix,
-  ]
+  const identity = [family, serverIdentity(config, env), bucket, prefix]
   const readable = bucket.replaceAll(/[^\w.-]/g, '_').slice(0, 60)
   return join(
     config.stateDir ?? stateRoot(env),
