@@ -183,7 +183,7 @@ export function putDirent(
   next: number,
 ): number | undefined {
   // A character of UTF-16 has three bytes at most: counting is left out where even those fit.
-  const room = out.length - at - DIRENT - 7
+  const room = (out.length & ~7) - at - DIRENT
   if (name.length * 3 > room && Buffer.byteLength(name) > room) return undefined
   const length = out.write(name, at + DIRENT)
   const end = at + DIRENT + length
