@@ -188,14 +188,6 @@ export const MOUNT_OPTIONS: readonly OptionSpec[] = [
     standard: '~/.local/state/pailfs',
   },
   {
-    name: 'staging-dir',
-    key: 'stagingDir',
-    kind: 'text',
-    group: DATA,
-    describe: 'Folder of staged data',
-    standard: 'in the state folder',
-  },
-  {
     name: 'part-size',
     key: 'partSize',
     kind: 'size',

@@ -8,6 +8,7 @@ import type { Desired, StoredState } from '../core/state.ts'
 import type { Key, ObjectVersion } from '../core/types.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { ConflictEnd } from '../writeback/options.ts'
+import { namesOf } from '../core/key-name.ts'
 import { sourceOf } from '../writeback/plan.ts'
 import { fromBase } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
@@ -152,7 +153,7 @@ function keepBoth(ctx: FsContext, node: FileNode, head: ObjectHead, error: Store
   parent.children.delete(name)
   attach(ctx, parent, other, node)
   seeFile(ctx, parent, name, head)
-  ctx.conflicts.push(other)
+  ctx.conflicts.push(`/${namesOf(node.key, 'file').join('/')}`)
   ctx.log.warn('conflict: both versions are kept', {
     key: oldKey,
     ours: node.key,

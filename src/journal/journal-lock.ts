@@ -57,7 +57,9 @@ export function bootId(): string {
 function startOf(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`)
   // The name, field 2, is in parentheses and may hold anything.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // A zombie has ended; only its parent does not know yet.
+  return fields === undefined || /^[ZX]/.test(fields[0] ?? '') ? undefined : fields[19]
 }
 
 export function systemProcesses(): Processes {

@@ -106,8 +106,15 @@ async function checkDevice(): Promise<void> {
 }
 
 async function checkTools(): Promise<void> {
-  if (await isOnPath('fusermount3')) return
+  const isRoot = process.getuid?.() === 0
   if (await isOnPath('fusermount')) return
+  if (isRoot && (await isOnPath('fusermount3'))) return
+  if (await isOnPath('fusermount3')) {
+    throw new MountError(
+      'fusermount is not installed: libfuse 2 runs it under that name for ordinary users',
+      'Install package fuse (version 2), or as root: ln -s fusermount3 /usr/bin/fusermount',
+    )
+  }
   throw new MountError(
     'fusermount3 is not installed',
     'Install it: apt install fuse3, or dnf install fuse3',

@@ -62,8 +62,8 @@ const TEMPORARY_REST: Milliseconds = 300_000
 export const compose: Compose = async (config, { log, clock, folder }) => {
   const ports = { clock, random: Math.random, log }
   const raw = await openStore(config.source, config.store, { ...ports, env: process.env })
-  const store = withRetry(raw, ports)
   const { readTimeout } = config.store
+  const store = withRetry(raw, { ...ports, attempts: 100, deadline: readTimeout })
   const reader = new CachedReader({
     ...ports,
     store: raw,

@@ -104,10 +104,8 @@ export interface Config {
   readonly cacheSize: Bytes
   /** Local disk for data that is not in the bucket yet. */
   readonly stagingLimit: Bytes
-  /** Journal and metadata cache; undefined: in the user's state folder. */
+  /** Journal, staged files and metadata cache; undefined: in the user's state folder. */
   readonly stateDir?: string
-  /** Staged files; undefined: in the state folder. */
-  readonly stagingDir?: string
   readonly partSize: Bytes
   readonly attributes: 'all' | 'listing'
   readonly owner: OwnerConfig
@@ -143,7 +141,6 @@ export interface ConfigInput {
   readonly cacheSize?: Bytes | undefined
   readonly stagingLimit?: Bytes | undefined
   readonly stateDir?: string | undefined
-  readonly stagingDir?: string | undefined
   readonly partSize?: Bytes | undefined
   readonly attributes?: 'all' | 'listing' | undefined
   readonly uid?: number | undefined
@@ -205,7 +202,7 @@ export function createConfig(input: ConfigInput, process: { uid: number; gid: nu
       MiB,
       2 ** 50,
     ),
-    ...optional({ stateDir: input.stateDir, stagingDir: input.stagingDir }),
+    ...optional({ stateDir: input.stateDir }),
     partSize: within('part-size', input.partSize ?? DEFAULTS.partSize, 5 * MiB, 5 * GiB),
     attributes: input.attributes ?? DEFAULTS.attributes,
     owner: {

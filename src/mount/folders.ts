@@ -85,7 +85,7 @@ export function logFileOf(config: Config, env: Environment = process.env): strin
   return join(folder, `${mountId(config.mountPoint)}.log`)
 }
 
-const PATHS = ['caBundle', 'stateDir', 'stagingDir', 'logFile'] as const
+const PATHS = ['caBundle', 'stateDir', 'logFile'] as const
 
 /** Paths as given are meant from the folder the user is in; the daemon leaves it. */
 export function absolutePaths(input: Partial<ConfigInput>): Partial<ConfigInput> {
