@@ -50,7 +50,7 @@ export interface FsContext extends FsParts {
   /** The node of each key with a record that says present. */
   readonly unsettled: Map<Key, Node>
   readonly recent: Recent
-  /** Names of files kept beside a newer version since the mount began. */
+  /** Paths of files kept beside a newer version since the mount began. */
   readonly conflicts: string[]
   nextIno(): Ino
 }
