@@ -3,7 +3,8 @@
  * mounted again; each time, everything that was acknowledged must be there, and what was fsynced must be in the
  * bucket before the new mount begins.
  *
- * PAILFS_KILLS: how often (15); PAILFS_SEED: where the random choices start.
+ * PAILFS_KILLS: how often (15); PAILFS_SEED: where the random choices start; PAILFS_KEEP: a folder that gets the
+ * journals as each kill left them, without staged files.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -12,13 +13,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { PROJECT } from '../support/servers.ts'
-import { program } from '../support/shell.ts'
+import { program, sh } from '../support/shell.ts'
 import { onServers, type Session } from '../support/session.ts'
 import type { Mount } from '../support/mount.ts'
 import { randomFrom } from '../fault/storm.ts'
 
 const KILLS = Number(process.env['PAILFS_KILLS'] ?? 15)
 const SEED = Number(process.env['PAILFS_SEED'] ?? Date.now() % 1_000_000)
+const KEEP = process.env['PAILFS_KEEP']
 const WORKER = join(PROJECT, 'test', 'crash', 'worker.py')
 const PYTHON = '/usr/bin/python3'
 /** Small parts and no long rest, so that a kill meets uploads of every kind. */
@@ -55,12 +57,18 @@ await onServers(
       sum.synced += Object.keys(worked.synced).length
       const broken = worked.failed?.do ?? 'nothing'
       sum.interrupted[broken] = (sum.interrupted[broken] ?? 0) + 1
+      if (KEEP)
+        await sh(
+          `mkdir -p "$D" && cp -r state/pailfs/*/journal/{log,records} "$D"`,
+          keepIn(mount, round),
+        )
       const lost = await notInBucket(session, worked.synced)
       t.same(lost, [], `${round}: what was fsynced is in the bucket`)
       mount = await session.mount({ args: ARGS, work: mount.work })
       const { wrong } = await verify(mount, shadow)
       t.same(wrong, [], `${round}: what was acknowledged is in the mount`)
       if (wrong.length > 0 || lost.length > 0) {
+        t.comment(JSON.stringify({ ...worked, round }))
         t.comment(await mount.log())
         break
       }
@@ -77,6 +85,10 @@ await onServers(
   },
   ['rgw'],
 )
+
+function keepIn({ work }: Mount, round: number) {
+  return { cwd: work, env: { D: join(KEEP ?? '', String(round)) } }
+}
 
 /** Works until the daemon is killed, so many ms from now. */
 async function work(mount: Mount, shadow: string, seed: string, life: number): Promise<Worked> {

@@ -78,11 +78,11 @@ t.test('unmounted from outside', { skip }, async t => {
 
 t.test('killed: the dead mount is cleared by the next', { skip }, async t => {
   const { run, folder } = setUpCommand(t)
-  await run('pailfs mount s3://b m')
+  await run('pailfs mount --no-supervise s3://b m')
   process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
   t.ok(await until(() => { try { statSync(folder); return false } catch { return true } })) // prettier-ignore
   t.match(await run('ls m'), { err: /not connected/ })
-  t.match(await run('pailfs mount s3://b m && ls m'), { code: 0, err: '' })
+  t.match(await run('pailfs mount --no-supervise s3://b m && ls m'), { code: 0, err: '' })
   process.kill(pidOf((await run('pailfs status --json')).out), 'SIGKILL')
   t.match(await run('pailfs umount m'), { code: 0 }, 'umount clears one too')
   t.notOk(isMounted(folder))
