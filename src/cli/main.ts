@@ -10,8 +10,10 @@ import { EXIT } from './exit.ts'
 import { flushCommand } from './flush.ts'
 import { processIo } from './io.ts'
 import type { Io } from './io.ts'
+import { lsCommand } from './ls.ts'
 import { mountCommand } from './mount.ts'
 import { recoverCommand } from './recover.ts'
+import { statCommand } from './stat.ts'
 import { statusCommand } from './status.ts'
 import { umountCommand } from './umount.ts'
 import { urlCommand } from './url.ts'
@@ -25,6 +27,8 @@ const COMMANDS: readonly Command[] = [
   flushCommand,
   whyCommand,
   urlCommand,
+  lsCommand,
+  statCommand,
   recoverCommand,
 ]
 

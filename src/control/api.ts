@@ -49,6 +49,29 @@ export interface Finding {
   readonly hint?: string
 }
 
+/** All that is known of one object, in the order it is shown. */
+export interface ObjectFacts {
+  readonly key: string
+  readonly url: string
+  /** As `pail.state` has it: stored, waiting, sending, failed. */
+  readonly state: string
+  readonly reason?: string
+  /** Absent: the bucket has no such object (yet). */
+  readonly stored?: {
+    readonly size: Bytes
+    readonly etag: string
+    readonly modified: Milliseconds
+    readonly versionId?: string
+    readonly contentType?: string
+    /** The other headers, by name. */
+    readonly headers: Readonly<Record<string, string>>
+    readonly user: Readonly<Record<string, string>>
+    /** A text instead: why they are not known. */
+    readonly tags: Readonly<Record<string, string>> | string
+    readonly acl: readonly string[] | string
+  }
+}
+
 /** What the file system and its write-back offer the control socket. All reject with FsError. */
 export interface MountControl {
   status(): WritebackStatus
@@ -56,6 +79,8 @@ export interface MountControl {
   flush(path: string, signal?: AbortSignal): Promise<void>
   /** What is known of a path's failures; empty when there are none. */
   why(path: string): Promise<readonly Finding[]>
-  /** The plain and, with `expires`, the signed address of a file's object. */
+  /** The plain and, with `expires`, the signed address of a file's object, once it is in the bucket. */
   url(path: string, expires?: Milliseconds): Promise<string>
+  /** A directory's path ends with a slash. */
+  stat?(path: string): Promise<ObjectFacts>
 }

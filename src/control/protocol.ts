@@ -2,7 +2,7 @@
  * The control protocol: one JSON object a line over a unix socket. A request has a number, a method and
  * parameters; each gets one answer with its number. A line may have at most `MAX_LINE` bytes.
  */
-import type { Finding, MountStatus } from './api.ts'
+import type { Finding, MountStatus, ObjectFacts } from './api.ts'
 
 export const MAX_LINE = 4 * 1024 * 1024
 
@@ -15,6 +15,7 @@ export interface Methods {
     readonly params: { readonly path: string; readonly expires?: number }
     readonly result: string
   }
+  readonly stat: { readonly params: { readonly path: string }; readonly result: ObjectFacts }
   /** Flushes, then unmounts, then ends the daemon. Answered when the mount is gone and nothing is pending. */
   readonly unmount: { readonly params: { readonly flush: boolean }; readonly result: null }
 }
@@ -49,7 +50,14 @@ export class LineSplitter {
   }
 }
 
-const METHODS: ReadonlySet<string> = new Set<Method>(['status', 'flush', 'why', 'url', 'unmount'])
+const METHODS: ReadonlySet<string> = new Set<Method>([
+  'status',
+  'flush',
+  'why',
+  'url',
+  'stat',
+  'unmount',
+])
 
 /** Throws SyntaxError or TypeError when the line is no request. */
 export function parseRequest(line: string): Request {

@@ -1,5 +1,12 @@
 /** What the control socket is told of a mount: pending keys as paths, their failures, flushing a part of the tree. */
-import type { MountControl, PendingItem, WritebackStatus, Finding } from '../control/api.ts'
+import { objectFacts } from './object-facts.ts'
+import type {
+  MountControl,
+  ObjectFacts,
+  PendingItem,
+  WritebackStatus,
+  Finding,
+} from '../control/api.ts'
 import { FsError, toFsError } from '../core/errors.ts'
 import { keyOf, namesOf } from '../core/key-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
@@ -45,10 +52,22 @@ export class WriteBackControl implements MountControl {
   }
 
   async url(path: string, expires?: Milliseconds): Promise<string> {
-    const key = keyOf(namesIn(path), 'file')
-    if (key === undefined) throw new FsError('ENOENT', `${path} stands for no object`)
+    const key = objectAt(path)
     const { store } = this.#ctx
+    await this.flush(path)
+    // Of all buckets, only one that was asked for something has an address.
+    if (store.buckets) await store.list({ prefix: key, limit: 2 })
     return expires === undefined ? store.url(key) : store.signedUrl(key, expires)
+  }
+
+  async stat(path: string): Promise<ObjectFacts> {
+    const key = objectAt(path)
+    try {
+      const state = this.#ctx.writeBack.get(key)
+      return await objectFacts(this.#ctx.store, key, state, state && reasonOf(state))
+    } catch (error) {
+      throw toFsError(error)
+    }
   }
 
   #below(path: string): Readonly<KeyState>[] {
@@ -105,6 +124,15 @@ function reasonOf({ parked, lastError, failures }: Readonly<KeyState>): string |
 
 function pathOf(key: Key): string {
   return `/${namesOf(key, key.endsWith('/') ? 'directory' : 'file').join('/')}`
+}
+
+/** The key at a path; that of a directory where it ends with a slash. Throws ENOENT. */
+function objectAt(path: string): Key {
+  const names = namesIn(path)
+  if (names.length === 0) return ''
+  const key = keyOf(names, path.endsWith('/') ? 'directory' : 'file')
+  if (key === undefined) throw new FsError('ENOENT', `${path} stands for no object`)
+  return key
 }
 
 function namesIn(path: string): string[] {

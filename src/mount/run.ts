@@ -159,6 +159,10 @@ class Mount {
         ...(this.#parts.failures?.(path) ?? []),
       ],
       url: ({ path, expires }) => control.url(path, expires),
+      stat: ({ path }) => {
+        if (!control.stat) throw new FsError('EOPNOTSUPP', 'not of this mount')
+        return control.stat(path)
+      },
       unmount: async ({ flush }, signal) => {
         if (flush) await control.flush('/', signal)
         if (signal.aborted) throw new FsError('EINTR', 'nobody waits for the unmount any more')

@@ -62,7 +62,7 @@ export class AllFeatures implements Features {
     if (this.#off.has(flag)) return false
     let some = false
     for (const { features } of this.#stores()) {
-      if (features[flag] === false) return false
+      if (!features[flag]) return false
       some = true
     }
     return some || this.#base[flag]

@@ -23,6 +23,7 @@ async function setUp(t: Parameters<typeof temporary>[0], own: Partial<Handlers> 
     },
     why: async ({ path: what }) => [{ path: what, text: 'new\nline' }],
     url: async () => 'https://x',
+    stat: async () => ({ key: 'x', url: 'https://x', state: 'stored' }),
     unmount: async () => null,
     ...own,
   }
