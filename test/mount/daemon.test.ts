@@ -7,6 +7,8 @@ import { EXIT } from '../../src/cli/exit.ts'
 import { setUpCommand, until } from '../support/command.ts'
 import { isMounted, noFuse } from '../support/mounted.ts'
 
+t.setTimeout(120_000)
+
 const skip = noFuse()
 
 t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {

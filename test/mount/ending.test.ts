@@ -7,6 +7,8 @@ import { EXIT } from '../../src/cli/exit.ts'
 import { pidOf, setUpCommand, until } from '../support/command.ts'
 import { isMounted, noFuse, program } from '../support/mounted.ts'
 
+t.setTimeout(120_000)
+
 const skip = noFuse()
 
 t.test('signals: SIGTERM drains and ends, a second one ends at once', { skip }, async t => {

@@ -5,6 +5,8 @@ import { EXIT } from '../../src/cli/exit.ts'
 import { pidOf, setUpCommand, until, type CommandSetup } from '../support/command.ts'
 import { isMounted, noFuse } from '../support/mounted.ts'
 
+t.setTimeout(120_000)
+
 const skip = noFuse()
 
 async function daemonOf({ run }: CommandSetup): Promise<number> {
