@@ -5,7 +5,7 @@
  * The connection's end is a failing read (ENODEV, or ECONNABORTED where it was aborted).
  */
 import { writeSync, writevSync } from 'node:fs'
-import { IN_HEADER, MAX_IO, OUT_HEADER, PAGE, WRITE_IN, write64 } from './protocol.ts'
+import { IN_HEADER, MAX_IO, OUT_HEADER, PAGE, write64 } from './protocol.ts'
 
 /** Header, arguments and data of the largest write; the kernel refuses reads into less. */
 const REQUEST = PAGE + MAX_IO
@@ -15,8 +15,6 @@ const MAX_KEPT = 64
 const MAX_SPARE = 8
 /** Writes up to this size are copied out of the reader's buffer. */
 export const SMALL_WRITE = 65_536
-/** Where a write's data begins in the buffer of its request. */
-export const WRITE_DATA = IN_HEADER + WRITE_IN
 
 /** Takes one request. True: it keeps the buffer and calls `giveBack` later. */
 export type OnRequest = (buffer: Buffer, length: number) => boolean
