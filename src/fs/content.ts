@@ -11,6 +11,7 @@ import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import type { FileNode } from './node.ts'
 import type { FileHandle } from './open.ts'
+import { withRoom } from './room.ts'
 
 /** Bytes fetched at once before a small file is changed. */
 const STEP: Bytes = 1024 * 1024
@@ -106,11 +107,12 @@ export async function write(
   offset: Bytes,
 ): Promise<void> {
   const { node, flags } = handle
-  await change(ctx, node, async staged => {
+  const work = async (staged: Staged) => {
     const at = flags.append ? staged.stage.size : offset
     if (at + from.byteLength > LARGEST) throw new FsError('EFBIG', `${node.name} is too large`)
     await staged.write(from, at)
-  })
+  }
+  await withRoom(ctx, node, () => change(ctx, node, work))
   if (node.content.is === 'staged' && node.parent) {
     ctx.writeBack.progress(node.key, node.content.staged)
   }
@@ -119,7 +121,7 @@ export async function write(
 export async function truncate(ctx: FsContext, node: FileNode, size: Bytes): Promise<void> {
   if (size > LARGEST) throw new FsError('EFBIG', `${node.name} is too large`)
   if (size === 0 && node.content.is !== 'staged') return empty(ctx, node)
-  await change(ctx, node, staged => staged.truncate(size))
+  await withRoom(ctx, node, () => change(ctx, node, staged => staged.truncate(size)))
   ended(ctx, node)
 }
 

@@ -25,6 +25,8 @@ export interface FsOptions {
   readonly readAhead: WindowLimits
   /** A directory marker's content type: `application/x-directory`, on Swift `application/directory`. */
   readonly directoryType: string
+  /** How long a writer waits for a full staging while nothing of it is freed; absent: not at all. */
+  readonly roomPatience?: Milliseconds
   /** For the names of files kept beside a newer remote version. */
   readonly host: string
 }

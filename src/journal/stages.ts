@@ -94,6 +94,7 @@ export class Stages {
     if (!this.#neverSynced.delete(id)) {
       this.#removed.push(id)
       this.#removedBytes += bytes
+      this.space.leaving(bytes)
       return
     }
     for (const name of [id, `${id}.map`]) {
@@ -113,7 +114,9 @@ export class Stages {
 
   /** Whether so many removed files, or such large ones, wait for a sync that there should be one. */
   get manyRemoved(): boolean {
-    return this.#removed.length >= MANY || this.#removedBytes >= MUCH
+    return (
+      this.#removed.length >= MANY || this.#removedBytes >= Math.min(MUCH, this.space.limit / 8)
+    )
   }
 
   /**
@@ -122,10 +125,14 @@ export class Stages {
    */
   takeRemoved(): { delete: () => Promise<void>; keep: () => void } {
     const ids = this.#removed
+    const bytes = this.#removedBytes
     this.#removed = []
     this.#removedBytes = 0
     return {
-      keep: () => void this.#removed.push(...ids),
+      keep: () => {
+        this.#removed.push(...ids)
+        this.#removedBytes += bytes
+      },
       delete: async () => {
         for (const id of ids) {
           for (const name of [id, `${id}.map`]) {
@@ -134,6 +141,7 @@ export class Stages {
             })
           }
         }
+        this.space.leaving(-bytes)
       },
     }
   }

@@ -31,6 +31,7 @@ export class StagingSpace {
   readonly #taken = new Map<StageId, Bytes>()
   #staged = 0
   #coming = 0
+  #leaving = 0
   #allowance = 0
 
   constructor(options: SpaceOptions) {
@@ -54,12 +55,17 @@ export class StagingSpace {
 
   /** Takes `bytes` before a write; `done` gives them back once what the file takes is known. Throws ENOSPC. */
   reserve(bytes: Bytes): void {
-    if (this.staged + bytes > this.limit) {
+    if (this.staged + this.#leaving + bytes > this.limit) {
       throw new FsError('ENOSPC', `the staging limit of ${this.limit} bytes is reached`)
     }
     if (this.#allowance < bytes) this.#ask(bytes)
     this.#allowance -= bytes
     this.#coming += bytes
+  }
+
+  /** Removed stages that take so many bytes more (or less) are still on the disk, until the next sync. */
+  leaving(bytes: Bytes): void {
+    this.#leaving += bytes
   }
 
   done(bytes: Bytes): void {

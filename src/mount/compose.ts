@@ -130,6 +130,7 @@ function fsOptions(config: Config) {
     fsync: config.fsync,
     closeWaits: config.writeBack === 0,
     readAhead: { min: MiB / 4, max: Math.min(32 * MiB, config.cacheSize / 4) },
+    roomPatience: config.store.readTimeout,
     directoryType: config.source.family === 'swift' ? SWIFT_DIRECTORY : S3_DIRECTORY,
     host: hostname().replaceAll(/[^\w.-]/g, '_'),
   }

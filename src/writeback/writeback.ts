@@ -25,6 +25,7 @@ import { singlePutLimit } from './send.ts'
 import { isMarked, withMarks } from './sent-marks.ts'
 import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
+import { makeRoom } from './make-room.ts'
 import { SendAhead } from './send-ahead.ts'
 import { addWaiter, atMost, resolveWaiters } from './waiters.ts'
 
@@ -125,6 +126,11 @@ export class WriteBack {
     if (!state) return
     state.open = false
     this.#schedule(state, this.#o.clock.now() + this.#restOf(key))
+  }
+
+  /** The staging is full: sends what can go. Whether anything but `but` may free some of it. */
+  makeRoom(but: Key): boolean {
+    return makeRoom(this.#ledger.states.all(), this.#agenda, but)
   }
 
   /** A writer has it open (again). */
