@@ -16,8 +16,10 @@ t.test('direct is for root', async t => {
   process.getuid = () => 0
   t.type(chooseLink('direct', parts), DirectLink)
   t.type(chooseLink('native', parts), NativeLink)
-  t.same(said, [])
+  t.type(chooseLink('auto', parts), DirectLink)
   process.getuid = () => 1000
+  t.type(chooseLink('auto', parts), NativeLink)
+  t.same(said, [])
   t.type(chooseLink('direct', parts), NativeLink)
   t.match(said, ['the kernel is spoken to through libfuse'])
 })
