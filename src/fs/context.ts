@@ -54,12 +54,26 @@ export interface FsContext extends FsParts {
   readonly recent: Recent
   /** Paths of files kept beside a newer version since the mount began. */
   readonly conflicts: string[]
+  /** This mount's own nanoseconds below the millisecond, in all times that it gives. */
+  readonly fraction: Nanoseconds
   nextIno(): Ino
 }
 
-/** The clock's time as a file's times have it. */
-export function nowNs(ctx: FsContext): Nanoseconds {
-  return BigInt(Math.trunc(ctx.clock.now() * 1000)) * 1000n
+const MILLISECOND: Nanoseconds = 1_000_000n
+
+/**
+ * The clock's time as a file's times have it. By its last digits a mount knows its own files again after a lost
+ * reply, also where another machine wrote in the same millisecond.
+ */
+export function nowNs(ctx: Pick<FsContext, 'clock' | 'fraction'>): Nanoseconds {
+  return BigInt(Math.trunc(ctx.clock.now())) * MILLISECOND + ctx.fraction
+}
+
+/** A fraction for a mount, from what no other has in common with it. */
+export function fractionOf(text: string): Nanoseconds {
+  let hash = 0x811c9dc5
+  for (const character of text) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193)
+  return BigInt((hash >>> 0) % Number(MILLISECOND))
 }
 
 /** Throws ESTALE for a number that was forgotten. */

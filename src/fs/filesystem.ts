@@ -5,7 +5,14 @@ import type { HandleId, Ino } from '../core/types.ts'
 import type { Attr, FileSystem, FsStat } from './api.ts'
 import { loadAttributes } from './attributes.ts'
 import { read, write } from './content.ts'
-import { dirOf, nodeOf, type FsContext, type FsOptions, type FsParts } from './context.ts'
+import {
+  dirOf,
+  fractionOf,
+  nodeOf,
+  type FsContext,
+  type FsOptions,
+  type FsParts,
+} from './context.ts'
 import { eventsOf } from './events.ts'
 import { existing } from './find.ts'
 import { readThrough } from './habit.ts'
@@ -42,6 +49,7 @@ export function createFileSystem(parts: FsParts, options: FsOptions): CreatedFil
     conflicts: [],
     recent: new Recent(parts.clock, lag),
     nextIno: () => ++ino,
+    fraction: fractionOf(`${options.host} ${parts.clock.now()}`),
   }
   const rootless = { ...parts, ...tables, options }
   const context: FsContext = { ...rootless, root: newDir(rootless, '') }

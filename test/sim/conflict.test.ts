@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { FsError } from '../../src/core/errors.ts'
 import { StoreDecorator, type Call } from '../../src/store/memory/decorator.ts'
 import type { ObjectStore } from '../../src/store/store.ts'
+import type { Clock } from '../../src/core/ports.ts'
 import { MemoryStore } from '../../src/store/memory/memory-store.ts'
 import type { FaultRates } from '../../src/store/memory/faults.ts'
 import { BOTH, bucketOf, Core, TINY, WRITE, type CoreOptions } from '../support/core.ts'
@@ -62,10 +63,14 @@ class Pair {
       faults: { rates, delay: [0, 300] },
     } as const
     const core = (host: string): Core => {
+      // Two machines' clocks are never the same.
+      const offset = this.random() * 100
+      const time: Clock = { now: () => clock.now() + offset, after: (d, f) => clock.after(d, f) }
       const around = (store: ObjectStore) =>
         new Told(store, line => this.history.push(`${host}: ${line} at ${clock.now()}`))
       const more: CoreOptions = {
         ...options,
+        time,
         around,
         fs: { host, metadataTtl: this.#int(2) * 5000 },
       }

@@ -172,7 +172,7 @@ export class World {
     const from = nowOf(this.#core)
     const outcome = op.op === 'wait' ? this.#wait(op.span) : this.#driver.apply(op)
     const actual = await this.#clock.run(Promise.race([outcome, this.#crashed]))
-    const span = { from, to: nowOf(this.#core) }
+    const span = { from, to: nowOf(this.#core) + 999_999n }
     if (actual === CRASHED) return this.#afterCrash(op, span)
     this.#history.push(`  ${show(actual)}`)
     // A read or an fsync may have to give up after its time; nothing has changed then.

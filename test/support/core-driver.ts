@@ -155,9 +155,9 @@ function statOf({ kind, perm, uid, gid, size, mtime }: Attr): Stat {
   return { kind, perm, uid, gid, size: kind === 'directory' ? 0 : size, mtime }
 }
 
-/** The clock's now as files' times have it. */
+/** The clock's now as files' times have it, to the millisecond. */
 export function nowOf(core: Core): bigint {
-  return BigInt(Math.trunc(core.clock.now() * 1000)) * 1000n
+  return BigInt(Math.trunc(core.clock.now())) * 1_000_000n
 }
 
 /** Whether both are the same to a program; a directory's time is not compared. */
