@@ -1,6 +1,7 @@
 /** What travels: the table of "desired state" in docs/architecture.md, counted in requests that the store sees. */
 import t from 'tap'
-import { bucketOf, BOTH, Core, READ, WRITE } from '../support/core.ts'
+import { bucketOf } from '../support/bucket-view.ts'
+import { BOTH, Core, READ, WRITE } from '../support/core.ts'
 import type { Operation } from '../../src/store/memory/decorator.ts'
 import { seeded } from '../support/virtual-clock.ts'
 

@@ -9,7 +9,8 @@ import type { ObjectStore } from '../../src/store/store.ts'
 import type { Clock } from '../../src/core/ports.ts'
 import { MemoryStore } from '../../src/store/memory/memory-store.ts'
 import type { FaultRates } from '../../src/store/memory/faults.ts'
-import { BOTH, bucketOf, Core, TINY, WRITE, type CoreOptions } from '../support/core.ts'
+import { bucketOf } from '../support/bucket-view.ts'
+import { BOTH, Core, TINY, WRITE, type CoreOptions } from '../support/core.ts'
 import { seeded, VirtualClock } from '../support/virtual-clock.ts'
 
 const ONE = process.env['PAILFS_SEED']

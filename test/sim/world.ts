@@ -14,7 +14,8 @@ import type { FaultRates } from '../../src/store/memory/faults.ts'
 import { MemoryStore } from '../../src/store/memory/memory-store.ts'
 import type { MemoryStoreOptions } from '../../src/store/memory/options.ts'
 import type { Stored } from '../../src/store/store.ts'
-import { Core, objectOf, TINY } from '../support/core.ts'
+import { objectOf } from '../support/bucket-view.ts'
+import { Core, TINY } from '../support/core.ts'
 import {
   bucketDifferences,
   CoreDriver,

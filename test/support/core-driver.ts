@@ -4,7 +4,8 @@ import { readAttributes } from '../../src/core/metadata.ts'
 import { FsError } from '../../src/core/errors.ts'
 import { xattrsOf } from '../../src/core/user-xattrs.ts'
 import type { Attr } from '../../src/fs/api.ts'
-import { bucketOf, type Core } from './core.ts'
+import { bucketOf } from './bucket-view.ts'
+import { type Core } from './core.ts'
 import {
   filling,
   type Driver,

@@ -11,7 +11,6 @@ import { FsError } from '../../src/core/errors.ts'
 import { Bodies } from '../../src/writeback/bodies.ts'
 import { partLayout } from '../../src/core/parts.ts'
 import { silentLog, type Clock, type Log, type Random } from '../../src/core/ports.ts'
-import type { ObjectMeta } from '../../src/core/types.ts'
 import type { Attr, AttrChange, FileSystem, OpenFlags } from '../../src/fs/api.ts'
 import type { FsContext, FsOptions } from '../../src/fs/context.ts'
 import { createFileSystem } from '../../src/fs/filesystem.ts'
@@ -52,12 +51,6 @@ export interface CoreOptions {
   readonly rest?: number
   readonly log?: Log
   readonly fs?: Partial<FsOptions>
-}
-
-export interface BucketObject {
-  readonly bytes: Uint8Array
-  readonly meta: ObjectMeta
-  readonly modified: number
 }
 
 /** One process's worth of pailfs. */
@@ -346,33 +339,6 @@ const FS_OPTIONS: FsOptions = {
   readAhead: { min: 1 << 18, max: 1 << 20 },
   directoryType: S3_DIRECTORY,
   host: 'here',
-}
-
-/** Everything in the bucket, read past all caches and faults. */
-export async function bucketOf(memory: MemoryStore): Promise<Map<string, BucketObject>> {
-  const found = new Map<string, BucketObject>()
-  let token: string | undefined
-  do {
-    const page = await memory.list({ prefix: '', ...(token === undefined ? {} : { token }) })
-    for (const { key } of page.objects) found.set(key, await objectOf(memory, key))
-    token = page.next
-  } while (token !== undefined)
-  return found
-}
-
-export async function objectOf(memory: MemoryStore, key: string): Promise<BucketObject> {
-  const { size, meta, modified } = await memory.head(key)
-  const bytes = new Uint8Array(size)
-  let at = 0
-  if (size > 0) {
-    const sink = {
-      begin: () => {},
-      next: () => bytes.subarray(at),
-      filled: (n: number) => void (at += n),
-    }
-    await memory.get(key, {}, sink)
-  }
-  return { bytes, meta, modified }
 }
 
 export function bytesOf(content: string | Uint8Array): Uint8Array {
