@@ -16,6 +16,8 @@ import { program, sh, type ShellOptions, type ShellResult } from './shell.ts'
 export interface MountOptions {
   server: Server
   bucket: string
+  /** Instead of s3://BUCKET, such as `swift:`; its credentials come with `env`. */
+  source?: string
   /** Mounts only the keys below. */
   prefix?: string
   /** Instead of the server's own, such as a proxy's. */
@@ -82,12 +84,14 @@ export async function mountBucket(t: TestScope, options: MountOptions): Promise<
     await mkdir(folder, { recursive: true, mode: 0o700 }).catch(ignoreDeadMount)
   }
   const env = environment(options, work)
-  const source = `s3://${options.bucket}${options.prefix ? `/${options.prefix}` : ''}`
+  const bucket = `s3://${options.bucket}${options.prefix ? `/${options.prefix}` : ''}`
+  const source = options.source ?? bucket
+  const style = source.startsWith('s3:') ? ['--path-style'] : []
   const logFile = join(work, 'log')
   const log = openSync(logFile, 'a')
   const child = spawn(
     process.execPath,
-    [PAILFS, 'mount', source, dir, '--foreground', '--path-style', ...(options.args ?? [])],
+    [PAILFS, 'mount', source, dir, '--foreground', ...style, ...(options.args ?? [])],
     { env, cwd: '/', stdio: ['ignore', log, log, 'pipe'] },
   )
   closeSync(log)

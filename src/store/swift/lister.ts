@@ -42,9 +42,13 @@ export class Lister {
     )
     const objects = await this.#corrected(page, signal)
     const { last } = page
-    if (page.count < limit || last === undefined) return { objects, prefixes: page.prefixes }
+    const prefixes =
+      request.delimiter && request.prefix === '' && marker === undefined
+        ? await this.#withLeadingSlash(page.prefixes, signal)
+        : page.prefixes
+    if (page.count < limit || last === undefined) return { objects, prefixes }
     // A marker that is a folded name skips all that is folded into it, on Swift and RGW.
-    return { objects, prefixes: page.prefixes, next: last }
+    return { objects, prefixes, next: last }
   }
 
   /** Those of the keys that may be large objects: by listing the span they are in, and asking for what it lacks. */
@@ -72,6 +76,16 @@ export class Lister {
     }
     for (const key of wanted) if (!seen.has(key)) found.add(key)
     return found
+  }
+
+  /** RGW folds names that begin with a slash and leaves the fold out: there they are looked for. */
+  async #withLeadingSlash(
+    prefixes: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly string[]> {
+    if (this.#options.segments.capabilities.manifests || prefixes.includes('/')) return prefixes
+    const { count } = await this.#page({ prefix: '/', limit: 1 }, signal)
+    return count === 0 ? prefixes : ['/', ...prefixes]
   }
 
   async #page(

@@ -14,6 +14,7 @@ import type {
   Usage,
 } from '../store.ts'
 import { readAcl, writeAcl } from './acl-requests.ts'
+import { eachParallel } from './bulk.ts'
 import { jsonOf, type SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import type { Capabilities } from './features.ts'
@@ -38,6 +39,8 @@ export class SwiftService implements BucketService {
   readonly limits: Limits
   readonly #options: SwiftServiceOptions
   readonly #client: SwiftClient
+  /** Of containers that the account's list gives no time for. */
+  readonly #created = new Map<string, number>()
 
   constructor(options: SwiftServiceOptions) {
     this.#options = options
@@ -63,8 +66,29 @@ export class SwiftService implements BucketService {
         const created = parseTime(modified)
         buckets.push(created > 0 ? { name, created } : { name })
       }
-      if (page.length < limit) return buckets
+      if (page.length < limit) return this.#dated(buckets)
     }
+  }
+
+  /** RGW's list has no times: each container is asked for its own, once. */
+  async #dated(buckets: readonly Bucket[]): Promise<readonly Bucket[]> {
+    const undated = buckets.filter(
+      ({ name, created }) => created === undefined && !this.#created.has(name),
+    )
+    await eachParallel(undated, 8, async ({ name }) => {
+      const { headers } = await this.#client.request({
+        operation: 'HeadContainer',
+        method: 'HEAD',
+        container: name,
+        accept: [403, 404],
+      })
+      const seconds = Number(headers['x-timestamp'])
+      if (seconds > 0) this.#created.set(name, Math.round(seconds * 1000))
+    })
+    return buckets.map(bucket => {
+      const created = bucket.created ?? this.#created.get(bucket.name)
+      return created === undefined ? bucket : { ...bucket, created }
+    })
   }
 
   /** Rejects `exists` when it is there already: Swift itself would say nothing. */
@@ -79,6 +103,7 @@ export class SwiftService implements BucketService {
 
   async deleteBucket(name: string): Promise<void> {
     const operation = 'DeleteContainer'
+    this.#created.delete(name)
     const reply = await this.#client.request({
       operation,
       method: 'DELETE',

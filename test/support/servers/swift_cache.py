@@ -1,7 +1,8 @@
 """A WSGI filter that gives Swift's proxy a cache in its own memory, where memcached is not wanted.
 
 Right for a single proxy process only. Values go through JSON as they would through memcached, so
-that nobody shares a mutable object by accident.
+that nobody shares a mutable object by accident; bytes (Keystone's middleware serializes by itself)
+are kept as they are.
 """
 import json
 import time
@@ -13,11 +14,14 @@ class Cache(object):
 
     def get(self, key, *_args, **_kwargs):
         text, expires = self._entries.get(key, ('null', 0))
-        return json.loads(text) if not expires or expires > time.time() else None
+        if expires and expires <= time.time():
+            return None
+        return text if isinstance(text, bytes) else json.loads(text)
 
     def set(self, key, value, serialize=True, time_to_live=0, **kwargs):
         seconds = kwargs.get('time') or time_to_live
-        self._entries[key] = (json.dumps(value), time.time() + seconds if seconds else 0)
+        kept = value if isinstance(value, bytes) else json.dumps(value)
+        self._entries[key] = (kept, time.time() + seconds if seconds else 0)
 
     def incr(self, key, delta=1, time=0):
         value = max(0, int(self.get(key) or 0) + int(delta))

@@ -1,0 +1,83 @@
+/** Keys that are no file names: each is read, changed and deleted through the mount, and stays itself in the bucket. */
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { Other } from '../support/families.ts'
+import type { Mount } from '../support/mount.ts'
+
+const KEYS = [
+  'a//b',
+  '/lead',
+  '.',
+  '..',
+  'x/../y',
+  'x/./y',
+  'both',
+  'both/below',
+  'slash/',
+  `${'long'.repeat(100)}`,
+  `dir/${'ü'.repeat(200)}`,
+  'new\nline',
+  'emoji 😀',
+  'per%cent%2F',
+  'plus+and space',
+  'pail%dot',
+  'quote\'"\\',
+]
+
+interface Scene {
+  mount: Mount
+  other: Other
+  bucket: string
+}
+
+export async function keysTest(test: Test, { mount, other, bucket }: Scene): Promise<void> {
+  test.setTimeout(120_000)
+  const own = `${bucket}-keys`
+  await other.createBucket(own)
+  const taken: string[] = []
+  for (const key of KEYS) {
+    try {
+      await other.put(own, key, `data of ${key}`)
+      taken.push(key)
+    } catch (error) {
+      test.comment(
+        `the server or its client does not take ${JSON.stringify(key)}: ${String(error)}`,
+      )
+    }
+  }
+  const listed = await other.keys(own)
+  const real = taken.filter(key => listed.includes(key))
+  for (const key of taken) {
+    if (!real.includes(key))
+      test.comment(`the second client made another key of ${JSON.stringify(key)}`)
+  }
+  await sleep(1200)
+  const top = join(mount.dir, own)
+  const seen = new Map<string, string>()
+  for (const path of await filesBelow(top)) seen.set(await readFile(path, 'utf8'), path)
+  for (const key of real) {
+    const path = seen.get(`data of ${key}`)
+    test.ok(path !== undefined, `${JSON.stringify(key)} is shown and read`)
+    if (path !== undefined) await writeFile(path, `changed ${key}`)
+  }
+  const done = await mount.pailfs('flush', mount.dir)
+  test.equal(done.code, 0, done.err)
+  for (const key of real) {
+    test.equal(await other.get(own, key), `changed ${key}`, `${JSON.stringify(key)} is written`)
+  }
+  test.same((await other.keys(own)).toSorted(), listed.toSorted(), 'no key more, none less')
+  await rm(top, { recursive: true })
+  test.notOk((await other.buckets()).includes(own), 'all of them deleted, and the bucket')
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found: string[] = []
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) found.push(...(await filesBelow(path)))
+    else found.push(path)
+  }
+  return found
+}

@@ -1,0 +1,189 @@
+/**
+ * One way of speaking to one server, for tests that are written once and run over all of them: how pailfs is told of
+ * it, and a second, independent client (boto3 or python-swiftclient) with the same few words for both families.
+ */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { BucketClient, whyNoBoto } from './bucket-client.ts'
+import { whyNoFuse, type TestScope } from './mount.ts'
+import {
+  PROJECT,
+  sharedKeystoneSwift,
+  sharedRgw,
+  sharedSwift,
+  whyMissing,
+  type Server,
+  type ServerKind,
+} from './servers.ts'
+import { program } from './shell.ts'
+
+export interface Seen {
+  size: number
+  contentType: string
+  /** User metadata, names in lower case. */
+  user: Record<string, string>
+}
+
+/** What the second client can do. */
+export interface Other {
+  buckets(): Promise<string[]>
+  createBucket(bucket: string): Promise<void>
+  put(bucket: string, key: string, body: string, user?: Record<string, string>): Promise<void>
+  get(bucket: string, key: string): Promise<string>
+  head(bucket: string, key: string): Promise<Seen>
+  keys(bucket: string): Promise<string[]>
+}
+
+export interface Family {
+  title: string
+  scheme: 's3' | 'swift'
+  server: Server
+  env: Record<string, string>
+  other: Other
+}
+
+interface Kind {
+  title: string
+  scheme: 's3' | 'swift'
+  kind: ServerKind
+  start: () => Promise<Server>
+}
+
+export const FAMILIES: readonly Kind[] = [
+  { title: 'S3 on Swift', scheme: 's3', kind: 'swift', start: sharedSwift },
+  { title: 'Swift, v1 auth', scheme: 'swift', kind: 'swift', start: sharedSwift },
+  { title: 'S3 on RGW', scheme: 's3', kind: 'rgw', start: sharedRgw },
+  { title: 'Swift on RGW', scheme: 'swift', kind: 'rgw', start: sharedRgw },
+  {
+    title: 'Swift, Keystone v3',
+    scheme: 'swift',
+    kind: 'swift-keystone',
+    start: sharedKeystoneSwift,
+  },
+]
+
+/** Why it cannot be tested here, or false. */
+export async function whyNot({ kind, scheme }: Kind): Promise<string | false> {
+  const missing = (await whyMissing(kind)) || (await whyNoFuse())
+  if (missing) return missing
+  if (scheme === 's3') return whyNoBoto()
+  const { code } = await program('/usr/bin/python3', ['-c', 'import swiftclient'])
+  return code === 0 ? false : 'not installed: python3-swiftclient'
+}
+
+export async function openFamily(t: TestScope, { title, scheme, start }: Kind): Promise<Family> {
+  const server = await start()
+  const env = scheme === 's3' ? {} : swiftEnvironment(server)
+  const other = scheme === 's3' ? await boto(t, server) : swiftclient(t, server)
+  return { title, scheme, server, env, other }
+}
+
+/** What the Swift tools take their credentials from. */
+export function swiftEnvironment({ swift }: Server): Record<string, string> {
+  const { keystone } = swift
+  if (!keystone) return { ST_AUTH: swift.authUrl, ST_USER: swift.user, ST_KEY: swift.key }
+  return {
+    OS_AUTH_URL: swift.authUrl,
+    OS_IDENTITY_API_VERSION: '3',
+    OS_USERNAME: swift.user,
+    OS_PASSWORD: swift.key,
+    OS_PROJECT_NAME: keystone.project,
+    OS_USER_DOMAIN_ID: keystone.userDomain,
+    OS_PROJECT_DOMAIN_ID: keystone.projectDomain,
+    OS_REGION_NAME: keystone.region,
+  }
+}
+
+async function boto(t: TestScope, server: Server): Promise<Other> {
+  const client = await BucketClient.start(t, server, '')
+  return {
+    buckets: async () => {
+      const found = await client.call('list_buckets', { Bucket: undefined })
+      return (found['Buckets'] as { Name: string }[]).map(({ Name }) => Name)
+    },
+    createBucket: async bucket => void (await client.call('create_bucket', { Bucket: bucket })),
+    put: async (bucket, key, body, user = {}) =>
+      void (await client.call('put_object', {
+        Bucket: bucket,
+        Key: key,
+        Body: Buffer.from(body),
+        Metadata: user,
+      })),
+    get: async (bucket, key) =>
+      String((await client.call('get_object', { Bucket: bucket, Key: key }))['Body']),
+    head: async (bucket, key) => {
+      const head = await client.call('head_object', { Bucket: bucket, Key: key })
+      return {
+        size: Number(head['ContentLength']),
+        contentType: String(head['ContentType']),
+        user: head['Metadata'] as Record<string, string>,
+      }
+    },
+    keys: async bucket =>
+      (
+        (await client.call('keys', { Bucket: bucket, Prefix: '' })) as unknown as { key: string }[]
+      ).map(({ key }) => key),
+  }
+}
+
+const META = 'x-object-meta-'
+
+function swiftclient(t: TestScope, server: Server): Other {
+  const { swift } = server
+  const { keystone } = swift
+  const options = keystone
+    ? {
+        project_name: keystone.project,
+        user_domain_id: keystone.userDomain,
+        project_domain_id: keystone.projectDomain,
+        region_name: keystone.region,
+      }
+    : undefined
+  const access = {
+    authurl: swift.authUrl,
+    user: swift.user,
+    key: swift.key,
+    ...(options ? { auth_version: '3', os_options: options } : {}),
+  }
+  const script = join(PROJECT, 'test', 'support', 'servers', 'swift_other.py')
+  const child = spawn('/usr/bin/python3', [script, JSON.stringify(access)])
+  child.stderr.pipe(process.stderr)
+  t.teardown(() => child.stdin.end())
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const call = async (name: string, args: unknown[] = [], kwargs: object = {}) => {
+    child.stdin.write(`${JSON.stringify({ call: name, args, kwargs })}\n`)
+    const line = await lines.next()
+    if (line.done) throw new Error('the second client ended')
+    const answer = JSON.parse(line.value) as { ok: unknown } | { error: string }
+    if ('error' in answer) throw new Error(answer.error)
+    return answer.ok
+  }
+  const base64 = (text: string) => ({ base64: Buffer.from(text).toString('base64') })
+  const names = (listing: unknown) =>
+    (listing as [unknown, { name: string }[]])[1].map(({ name }) => name)
+  return {
+    buckets: async () => names(await call('get_account', [], { full_listing: true })),
+    createBucket: async bucket => void (await call('put_container', [bucket])),
+    put: async (bucket, key, body, user = {}) => {
+      const headers = Object.fromEntries(Object.entries(user).map(([n, v]) => [META + n, v]))
+      await call('put_object', [bucket, key, base64(body)], { headers })
+    },
+    get: async (bucket, key) => {
+      const [, body] = (await call('get_object', [bucket, key])) as [unknown, { base64: string }]
+      return Buffer.from(body.base64, 'base64').toString()
+    },
+    head: async (bucket, key) => {
+      const headers = (await call('head_object', [bucket, key])) as Record<string, string>
+      const user = Object.entries(headers)
+        .filter(([name]) => name.startsWith(META))
+        .map(([name, value]) => [name.slice(META.length), value])
+      return {
+        size: Number(headers['content-length']),
+        contentType: headers['content-type'] ?? '',
+        user: Object.fromEntries(user) as Record<string, string>,
+      }
+    },
+    keys: async bucket => names(await call('get_container', [bucket], { full_listing: true })),
+  }
+}
