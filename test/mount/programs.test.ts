@@ -156,7 +156,9 @@ for (const mode of ['delete', 'wal']) {
     // Two programs at a time: locks of the kernel.
     const loop = (y: string): string =>
       `for i in $(seq 10); do sqlite3 -cmd '.timeout 60000' db "INSERT INTO a(y) VALUES('${y}')"; done`
-    await m.sh(`(${loop('p')}) & p=$!; (${loop('q')}) & q=$!; wait $p; wait $q`, { timeout: 120_000 })
+    await m.sh(`(${loop('p')}) & p=$!; (${loop('q')}) & q=$!; wait $p; wait $q`, {
+      timeout: 120_000,
+    })
     t.equal(await m.sh(`sqlite3 db 'SELECT count(*) FROM a; PRAGMA integrity_check'`), '5023\nok\n')
     await flush(m)
     t.same(await client.keys(), ['db'], 'neither journal nor wal')
