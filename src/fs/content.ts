@@ -207,6 +207,7 @@ async function keepBase(ctx: FsContext, { stage }: Staged, base: ObjectVersion):
   for (let at = 0; at < base.size; at += STEP) {
     const bytes = new Uint8Array(Math.min(STEP, base.size - at))
     await ctx.reader.read(base, at, bytes, undefined)
+    // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- a staged file is no array
     await stage.fill(bytes, at)
   }
 }

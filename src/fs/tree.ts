@@ -41,7 +41,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
 
 export function newDir(ctx: Omit<FsContext, 'root'>, key: Key): DirNode {
   const { defaults } = ctx.options
-  const now = nowNs(ctx as FsContext)
+  const now = nowNs(ctx)
   const node: DirNode = {
     ino: ctx.nextIno(),
     kind: 'directory',
@@ -108,7 +108,8 @@ export function keyFor(
 ): Key {
   if (utf8.encode(name).length > 255) throw new FsError('ENAMETOOLONG', `${name}: over 255 bytes`)
   const key = childKey(parent.key, name, kind)
-  if (key === undefined || key === '') throw new FsError('EINVAL', `${name} stands for a key that cannot be`)
+  if (key === undefined || key === '')
+    throw new FsError('EINVAL', `${name} stands for a key that cannot be`)
   const { maxKey } = ctx.store.limits
   // Where the first segment is the bucket, it does not count.
   const own = ctx.store.buckets ? key.slice(key.indexOf('/') + 1) : key

@@ -138,11 +138,11 @@ async function sendChanged(ports: SendPorts, request: SendRequest): Promise<Sent
   const plan = planOf(ports, staged)
   const upload = await create(ports, key, staged, options)
   const done: Part[] = []
-  let failed = false
+  const failed: unknown[] = []
   try {
     let next = 0
     const worker = async () => {
-      for (let planned = plan[next++]; planned && !failed; planned = plan[next++]) {
+      for (let planned = plan[next++]; planned && failed.length === 0; planned = plan[next++]) {
         if (stage.revision !== revision) throw new Overtaken()
         done.push(await sendPlanned(ports, staged, upload, planned))
       }
@@ -161,7 +161,7 @@ async function sendChanged(ports: SendPorts, request: SendRequest): Promise<Sent
     throw error
   }
   function fail(error: unknown): never {
-    failed = true
+    failed.push(error)
     throw error
   }
 }

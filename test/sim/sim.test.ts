@@ -32,7 +32,7 @@ async function lives(t: Test, options: SimOptions): Promise<void> {
       count += 1
     } catch (error) {
       t.fail(`PAILFS_SEED=${seed}: ${error instanceof Error ? error.message : show(error)}`)
-      t.comment(`${world.history.slice(ONE === undefined ? -12 : 0).join('\n')}`)
+      t.comment(world.history.slice(ONE === undefined ? -12 : 0).join('\n'))
       if (ONE !== undefined && error instanceof Error) t.comment(error.stack ?? '')
       return
     }

@@ -202,7 +202,7 @@ export class World {
 
   /** What an fsync promises, and which promises an operation ends. */
   async #note(op: Op, touched: readonly string[], actual: Outcome): Promise<void> {
-    for (const path of [...this.#safe]) {
+    for (const path of this.#safe) {
       if (touched.some(one => `${path}/`.startsWith(`${one}/`))) this.#safe.delete(path)
     }
     if (op.op !== 'fsync' || 'errno' in actual) return
@@ -301,7 +301,7 @@ export class World {
 
   /** What was fsynced and not touched since is there; the rest is taken as it is found. */
   async #afterPower(touched: readonly string[]): Promise<void> {
-    for (const { key, parked } of [...this.#core.context.writeBack.all()]) {
+    for (const { key, parked } of this.#core.context.writeBack.all()) {
       if (!parked?.doubtful) continue
       if (this.#safe.has(key)) throw new Error(`${key} was fsynced and is doubtful`)
       await this.#core.unlink(key)

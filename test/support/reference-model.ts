@@ -2,6 +2,7 @@
  * What POSIX says that files do: a tree in memory, without a thought of objects. Where a time is the clock's, the
  * model knows the span in which it must lie, and takes over what it sees first.
  */
+/* oxlint-disable typescript/switch-exhaustiveness-check -- each switch hands on what is not its own */
 import { filling, type Op, type Outcome, type OpenMode, type Stat } from './file-ops.ts'
 
 /** A time: known, or between two. */
