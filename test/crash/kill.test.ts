@@ -106,7 +106,7 @@ async function work(mount: Mount, shadow: string, seed: string, life: number): P
 
 async function verify(mount: Mount, shadow: string): Promise<Verified> {
   const { out, err } = await program(PYTHON, [WORKER, 'verify', mount.dir, shadow])
-  if (out === '') throw new Error(err)
+  if (out === '') throw new Error(`${err}\n${(await mount.log()).slice(-4000)}`)
   return JSON.parse(out) as Verified
 }
 
