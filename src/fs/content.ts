@@ -26,15 +26,23 @@ export async function read(
   into: Uint8Array,
   offset: Bytes,
 ): Promise<Bytes> {
+  const source = sourceTag(handle.node)
   try {
     return await readNow(ctx, handle, into, offset)
   } catch (error) {
     // The version may have been replaced by a request of our own that is still under way.
     if (!(error instanceof StoreError) || !['changed', 'not-found'].includes(error.kind))
       throw error
-    if (!(await recognise(ctx, handle.node))) throw error
+    const known = sourceTag(handle.node) !== source
+    if (!known && !(await recognise(ctx, handle.node))) throw error
     return readNow(ctx, handle, into, offset)
   }
+}
+
+/** The version that clean bytes are read from. */
+function sourceTag({ content }: FileNode): string | undefined {
+  if (content.is === 'stored') return content.version.etag
+  return content.is === 'staged' ? content.staged.stage.base?.etag : undefined
 }
 
 async function readNow(
