@@ -83,6 +83,7 @@ function renameFile(
     Object.assign(node, before)
     throw error
   }
+  ctx.store.moved?.(before.key, key)
   move(ctx, node, from, to)
   ctx.unsettled.delete(before.key)
   if (ctx.writeBack.get(key)) ctx.unsettled.set(key, node)
@@ -143,6 +144,7 @@ function renameDir(
     for (const back of undo) back()
     throw error
   }
+  for (const { key } of nodes) ctx.store.moved?.(oldTop + key.slice(top.length), key)
   move(ctx, node, from, to)
   remember(ctx, nodes, oldTop, top)
 }

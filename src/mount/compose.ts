@@ -17,6 +17,7 @@ import { createFileSystem } from '../fs/filesystem.ts'
 import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
 import { recover } from '../journal/recovery.ts'
 import type { Counters } from '../observe/metrics.ts'
+import { keepExtras } from '../store/kept-extras.ts'
 import { withRetry } from '../store/retry.ts'
 import { Bodies } from '../writeback/bodies.ts'
 import { StagedFiles } from '../writeback/staged.ts'
@@ -61,7 +62,9 @@ const TEMPORARY_REST: Milliseconds = 300_000
 
 export const compose: Compose = async (config, { log, clock, folder }) => {
   const ports = { clock, random: Math.random, log }
-  const raw = await openStore(config.source, config.store, { ...ports, env: process.env })
+  const raw = keepExtras(
+    await openStore(config.source, config.store, { ...ports, env: process.env }),
+  )
   const { readTimeout } = config.store
   const store = withRetry(raw, { ...ports, attempts: 100, deadline: readTimeout })
   const reader = new CachedReader({

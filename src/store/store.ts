@@ -234,6 +234,8 @@ export interface ObjectStore {
   setAcl(key: Key, acl: CannedAcl): Promise<void>
   getTags(key: Key): Promise<Readonly<Record<string, string>>>
   setTags(key: Key, tags: Readonly<Record<string, string>>): Promise<void>
+  /** An object gets another name, now or when it is sent: what is remembered of it goes along. */
+  moved?(from: Key, to: Key): void
   /** The plain address, without a signature. */
   url(key: Key): string
   /** Good for `expires` ms from now, for GET. */

@@ -140,6 +140,10 @@ async function accessLists(t: Test, { mount, bucket, scheme }: Scene): Promise<v
   if (open.out === '' && /404/.test(open.err)) {
     skipped(t, 'the server answers nobody without a token at this address (404)')
   } else t.match(open, { out: 'public', code: 0 }, 'curl without a signature')
+  await mount.sh(`printf changed > '${file}'; setfattr -n user.note -v kept '${file}'`)
+  await flush(mount)
+  const changed = await curl(url.out.trim())
+  if (open.code === 0) t.equal(changed.out, 'changed', 'still public after new data and metadata')
   const acl = await mount.sh(`getfattr --only-values -n pail.acl '${target}'`)
   t.match(acl, scheme === 's3' ? /^group .*AllUsers READ$/m : /^\.r:\* READ$/m)
   await mount.sh(`setfattr -n pail.acl -v private '${target}'`)
@@ -157,7 +161,11 @@ async function tags(t: Test, { mount, bucket }: Scene): Promise<void> {
   if (/not supported/.test(said)) return skipped(t, `the server has no tags: ${said.trim()}`)
   t.equal(said, '')
   t.equal(await mount.sh(`getfattr --only-values -n pail.tags '${file}'`), 'a=1&b=zwei')
-  await mount.sh(`setfattr -x pail.tags '${file}'`)
+  await mount.sh(`printf changed > '${file}'; chmod 600 '${file}'; mv '${file}' '${file}2'`)
+  await flush(mount)
+  const after = await mount.sh(`getfattr --only-values -n pail.tags '${file}2'`)
+  t.equal(after, 'a=1&b=zwei', 'kept with new data')
+  await mount.sh(`mv '${file}2' '${file}'; setfattr -x pail.tags '${file}'`)
   t.equal(await mount.sh(`getfattr --only-values -n pail.tags '${file}'`), '')
 }
 

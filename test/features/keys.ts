@@ -16,7 +16,7 @@ const KEYS = [
   'both',
   'both/below',
   'slash/',
-  `${'long'.repeat(100)}`,
+  'long'.repeat(100),
   `dir/${'ü'.repeat(200)}`,
   'new\nline',
   'emoji 😀',

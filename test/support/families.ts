@@ -159,9 +159,6 @@ function swiftclient(t: TestScope, server: Server): Other {
     if ('error' in answer) throw new Error(answer.error)
     return answer.ok
   }
-  const base64 = (text: string) => ({ base64: Buffer.from(text).toString('base64') })
-  const names = (listing: unknown) =>
-    (listing as [unknown, { name: string }[]])[1].map(({ name }) => name)
   return {
     buckets: async () => names(await call('get_account', [], { full_listing: true })),
     createBucket: async bucket => void (await call('put_container', [bucket])),
@@ -186,4 +183,13 @@ function swiftclient(t: TestScope, server: Server): Other {
     },
     keys: async bucket => names(await call('get_container', [bucket], { full_listing: true })),
   }
+}
+
+function base64(text: string): { base64: string } {
+  return { base64: Buffer.from(text).toString('base64') }
+}
+
+/** Of containers or objects: python-swiftclient gives headers and a list. */
+function names(listing: unknown): string[] {
+  return (listing as [unknown, { name: string }[]])[1].map(({ name }) => name)
 }

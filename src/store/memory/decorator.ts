@@ -5,6 +5,7 @@
 import type { Bytes, CannedAcl, Key, Milliseconds, Range } from '../../core/types.ts'
 import type {
   Body,
+  BucketLevel,
   CopyOptions,
   CopySource,
   Features,
@@ -28,7 +29,7 @@ import type {
 /** The operations that are requests. */
 export type Operation = Exclude<
   keyof ObjectStore,
-  'family' | 'name' | 'features' | 'limits' | 'url' | 'close'
+  'family' | 'name' | 'features' | 'limits' | 'buckets' | 'moved' | 'url' | 'close'
 >
 
 export interface Call {
@@ -53,6 +54,9 @@ export abstract class StoreDecorator implements ObjectStore {
 
   get family(): 's3' | 'swift' | 'memory' {
     return this.inner.family
+  }
+  get buckets(): BucketLevel | undefined {
+    return this.inner.buckets
   }
   get name(): string {
     return this.inner.name
