@@ -1,53 +1,9 @@
-/** The command itself on real servers: starting, the reasons when it can't, ending, and what a crash leaves. */
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** The command itself on real servers: starting, and the reasons when it can't. */
 import t from 'tap'
-import { awsEnvironment, PROJECT } from '../support/servers.ts'
-import { onServers, until, type Session } from '../support/session.ts'
-import { shell, type ShellResult } from '../support/shell.ts'
+import { isMounted, place } from '../support/place.ts'
+import { onServers } from '../support/session.ts'
 
 t.setTimeout(300_000)
-
-interface Place {
-  dir: string
-  /** Runs a line in which `pailfs` is the command and $DIR the mount point. */
-  run(line: string, env?: Record<string, string>): Promise<ShellResult>
-}
-
-/** Folders of a user's own; what is mounted there ends with the test. */
-async function place(
-  t: { teardown(end: () => unknown): void },
-  { server }: Session,
-): Promise<Place> {
-  const top = await mkdtemp(join(tmpdir(), 'pailfs-m-'))
-  const dir = join(top, 'mnt')
-  for (const folder of [dir, join(top, 'home/.aws'), join(top, 'run')]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  }
-  const own = {
-    HOME: join(top, 'home'),
-    XDG_STATE_HOME: join(top, 'state'),
-    XDG_RUNTIME_DIR: join(top, 'run'),
-    DIR: dir,
-    PAILFS: `${process.execPath} ${join(PROJECT, 'bin/pailfs.js')}`,
-    ...awsEnvironment(server),
-  }
-  const run = (line: string, env: Record<string, string> = {}): Promise<ShellResult> =>
-    shell(line.replaceAll('pailfs ', '$PAILFS '), {
-      cwd: top,
-      env: { ...own, ...env },
-      timeout: 120_000,
-    })
-  t.teardown(async () => {
-    await run('pailfs umount $DIR; fusermount3 -uz $DIR 2>/dev/null; true')
-    await rm(top, { recursive: true, force: true })
-  })
-  return { dir, run }
-}
-
-const isMounted = async (dir: string): Promise<boolean> =>
-  (await readFile('/proc/self/mountinfo', 'utf8')).includes(` ${dir} `)
 
 await onServers('mount, umount, mount again', async (t, session) => {
   const { bucket, client } = session
@@ -139,58 +95,6 @@ await onServers('no mount, and why', async (t, session) => {
   await bad(`rm $DIR/file; ${mount} --nonsense`, 2, /nonsense/)
   t.match(await run(mount), { code: 0 })
   t.match(await run(mount), { code: 4, err: /mount already/ })
-})
-
-await onServers('every way to end it drains', async (t, session) => {
-  const { bucket, client } = session
-  const { dir, run } = await place(t, session)
-  const pid = '$(pailfs status --json $DIR | jq ".[0].pid")'
-  const ways = [
-    `kill -TERM ${pid}`,
-    `kill -INT ${pid}`,
-    'fusermount3 -u $DIR',
-    'umount $DIR',
-    'pailfs umount $DIR',
-  ]
-  for (const [n, way] of ways.entries()) {
-    // The rest is long: what arrives was sent because the mount ended.
-    t.match(await run(`pailfs mount s3://${bucket} $DIR --path-style --write-back=10m`), {
-      code: 0,
-    })
-    t.match(
-      await run(
-        `P=${pid}; for i in 1 2 3; do echo ${n} >$DIR/f${n}-$i; done; mkdir $DIR/d${n}; ${way} && echo $P`,
-      ),
-      { code: 0 },
-      way,
-    )
-    await until('it is unmounted', async () => !(await isMounted(dir)))
-    await until('all is in the bucket', async () => (await client.keys()).length === 4 * (n + 1))
-    t.equal((await client.get(`f${n}-2`)).toString(), `${n}\n`, way)
-    await until(
-      'the daemon has ended',
-      async () => (await run('pailfs status --json')).out.trim() === '[]',
-    )
-  }
-})
-
-await onServers('a dead mount is recognised and cleared', async (t, session) => {
-  const { bucket, client } = session
-  const { dir, run } = await place(t, session)
-  const mount = `pailfs mount s3://${bucket} $DIR --path-style --write-back=10m`
-  t.match(await run(mount), { code: 0 })
-  // Daemon and supervisor, as when the machine runs out of memory or loses its power.
-  const kill = `P=$(pailfs status --json $DIR | jq ".[0].pid"); S=$(ps -o ppid= -p $P | tr -d ' ')
-    grep -q -- --supervise /proc/$S/cmdline && kill -KILL $S; kill -KILL $P; sleep 1`
-  await run(`echo kept >$DIR/f; ${kill}`)
-  t.match(await run('ls $DIR'), { err: /not connected/ })
-  t.match(await run(mount), { code: 0 }, 'the next mount clears it')
-  t.equal((await run('cat $DIR/f')).out, 'kept\n', 'nothing acknowledged is lost')
-  t.match(await run('pailfs flush $DIR'), { code: 0 })
-  t.equal((await client.get('f')).toString(), 'kept\n')
-  await run(kill)
-  t.match(await run('pailfs umount $DIR'), { code: 0 }, 'umount clears it too')
-  t.notOk(await isMounted(dir))
 })
 
 await onServers(
