@@ -14,7 +14,7 @@ import { fromBase } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { adoptVersion, seeFile } from './listing.ts'
-import { isDir, type FileNode } from './node.ts'
+import { isDir, type FileNode, type Node } from './node.ts'
 import { attach, keyFor } from './tree.ts'
 
 /** See `WriteBackEvents.conflict`. Rejects with StoreError. */
@@ -40,8 +40,7 @@ export async function resolveConflict(
   const source = sourceOf(state.desired)
   const same = source?.key === key && source.etag === etag
   if (ours || same || (node && isDir(node))) {
-    ctx.writeBack.took(version, gone)
-    if (node && !isDir(node)) follow(ctx, node, version)
+    takeOver(ctx, version, gone, node)
     return 'ours'
   }
   if (!node || isDir(node) || !node.parent) {
@@ -80,13 +79,23 @@ async function lacksSource(
   return there?.etag !== source.etag
 }
 
-/** A clean node, or one of new attributes, is of the version that our own request made. */
-function follow(ctx: FsContext, node: FileNode, version: ObjectVersion): void {
-  if (node.content.is !== 'stored') return
-  const { key } = node.content.version
-  const state = ctx.writeBack.get(version.key)
-  const source = state && sourceOf(state.desired)
-  if (key === version.key || source?.key === version.key) node.content = { is: 'stored', version }
+/** Our own request made the version: the record goes on from it, and a node whose bytes are in it is of it. */
+function takeOver(
+  ctx: FsContext,
+  version: ObjectVersion,
+  gone: boolean,
+  node: Node | undefined,
+): void {
+  const { key } = version
+  ctx.writeBack.took(version, gone)
+  if (node && !isDir(node) && node.content.is === 'stored') {
+    if (gone || node.content.version.key === key) node.content = { is: 'stored', version }
+  }
+  if (ctx.writeBack.get(key)) return
+  // Nothing is left to be sent.
+  ctx.recent.settled(key, true)
+  ctx.unsettled.delete(key)
+  if (node) Object.assign(node, { metaDirty: false, seenAt: ctx.clock.now() })
 }
 
 /**
@@ -103,8 +112,7 @@ export async function recognise(ctx: FsContext, node: FileNode): Promise<boolean
   const gone = await lacksSource(ctx, key, head, state.desired)
   const version = { key, etag: head.etag, size: head.size }
   if (ctx.writeBack.get(key) !== state) return true
-  ctx.writeBack.took(version, gone)
-  follow(ctx, node, version)
+  takeOver(ctx, version, gone, node)
   return true
 }
 

@@ -26,23 +26,33 @@ export async function read(
   into: Uint8Array,
   offset: Bytes,
 ): Promise<Bytes> {
-  const source = sourceTag(handle.node)
-  try {
-    return await readNow(ctx, handle, into, offset)
-  } catch (error) {
-    // The version may have been replaced by a request of our own that is still under way.
-    if (!(error instanceof StoreError) || !['changed', 'not-found'].includes(error.kind))
-      throw error
-    const known = sourceTag(handle.node) !== source
-    if (!known && !(await recognise(ctx, handle.node))) throw error
-    return readNow(ctx, handle, into, offset)
+  return withSource(ctx, handle.node, () => readNow(ctx, handle, into, offset))
+}
+
+/** Runs a read of the node's bytes again when the version they came from was replaced by a request of our own. */
+export async function withSource<T>(
+  ctx: FsContext,
+  node: FileNode,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const source = sourceTag(node)
+    try {
+      return await work()
+    } catch (error) {
+      const replaced = error instanceof StoreError && ['changed', 'not-found'].includes(error.kind)
+      if (!replaced || tries >= 3) throw error
+      // Known by now, or still under way or without a reply.
+      if (sourceTag(node) === source && !(await recognise(ctx, node))) throw error
+    }
   }
 }
 
 /** The version that clean bytes are read from. */
 function sourceTag({ content }: FileNode): string | undefined {
-  if (content.is === 'stored') return content.version.etag
-  return content.is === 'staged' ? content.staged.stage.base?.etag : undefined
+  const staged = content.is === 'staged' ? content.staged.stage.base : undefined
+  const source = content.is === 'stored' ? content.version : staged
+  return source && `${source.etag} ${source.key}`
 }
 
 async function readNow(

@@ -4,7 +4,7 @@ import { readAttributes } from '../core/metadata.ts'
 import type { HandleId, Ino } from '../core/types.ts'
 import type { Attr, FileSystem, FsStat } from './api.ts'
 import { loadAttributes } from './attributes.ts'
-import { read, write } from './content.ts'
+import { read, withSource, write } from './content.ts'
 import {
   dirOf,
   fractionOf,
@@ -117,7 +117,7 @@ class Operations implements FileSystem {
     if (isDir(node)) throw new FsError('EINVAL', `${node.name} is no symlink`)
     await loadAttributes(ctx, node)
     if (node.kind !== 'symlink') throw new FsError('EINVAL', `${node.name} is no symlink`)
-    return targetOf(ctx, node)
+    return withSource(ctx, node, () => targetOf(ctx, node))
   }
 
   async mkdir(...[parent, name, perm, caller]: Parameters<FileSystem['mkdir']>): Promise<Attr> {
