@@ -42,6 +42,8 @@ export interface UploadRecord {
   readonly id: string
   readonly stage: StageId
   readonly at?: Milliseconds
+  /** The metadata it was begun with. */
+  readonly meta?: ObjectMeta
 }
 
 /** What a request that was sent makes of a key: the metadata it gives, or the source whose metadata it keeps. */

@@ -16,7 +16,8 @@ export interface PartPorts {
 /** Parts of one upload under way at once. */
 const AT_ONCE = 4
 
-interface Sent {
+/** A part that the server has, of the staged bytes at that revision. */
+export interface SentPart {
   readonly revision: number
   readonly part: Part
 }
@@ -27,14 +28,21 @@ export class PartUpload {
   readonly meta: ObjectMeta
   readonly #ports: PartPorts
   readonly #staged: Staged
-  readonly #sent = new Map<number, Sent>()
+  readonly #sent = new Map<number, SentPart>()
   readonly #running = new Map<number, Promise<void>>()
   readonly #aborter = new AbortController()
   /** Set by a failure of a part sent ahead: the rest waits for the end, where failures have somebody to tell. */
   #quiet = false
 
-  constructor(ports: PartPorts, staged: Staged, upload: Upload, meta: ObjectMeta) {
-    this.meta = meta
+  /** `known`: parts that the server has of it already. */
+  constructor(
+    ports: PartPorts,
+    staged: Staged,
+    upload: Upload,
+    begun: { readonly meta: ObjectMeta; readonly known?: readonly SentPart[] },
+  ) {
+    this.meta = begun.meta
+    for (const sent of begun.known ?? []) this.#sent.set(sent.part.number, sent)
     this.#ports = ports
     this.#staged = staged
     this.upload = upload

@@ -86,7 +86,7 @@ export async function beginParts(
   void staged.upload?.stop()
   staged.upload = undefined
   const upload = await create(ports, key, staged, options)
-  staged.upload = new PartUpload(ports, staged, upload, options.meta)
+  staged.upload = new PartUpload(ports, staged, upload, options)
   return staged.upload
 }
 
@@ -101,7 +101,7 @@ async function create(
     await uploads.beginning(key, staged)
     upload = await store.createUpload(key, options)
   } finally {
-    uploads.began(staged, upload)
+    uploads.began(staged, upload, options.meta)
   }
   return upload
 }

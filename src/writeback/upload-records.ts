@@ -7,19 +7,20 @@
  */
 import type { Clock } from '../core/ports.ts'
 import type { Desired, StageId, UploadRecord } from '../core/state.ts'
-import type { Key, Milliseconds } from '../core/types.ts'
+import type { Key, Milliseconds, ObjectMeta } from '../core/types.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { ObjectStore, Upload } from '../store/store.ts'
+import type { Upload } from '../store/store.ts'
 import type { Agenda } from './agenda.ts'
 import { recordOf, type KeyState } from './key-state.ts'
 import type { Staged, StagedFiles } from './staged.ts'
 import type { KeyStates } from './states.ts'
+import type { PartPorts } from './part-upload.ts'
+import { takeUp } from './take-up.ts'
 
 /** How far the server's clock and ours may be apart when an upload is looked for by its time. */
 const SKEW: Milliseconds = 900_000
 
-export interface UploadRecordsPorts {
-  readonly store: ObjectStore
+export interface UploadRecordsPorts extends PartPorts {
   readonly journal: Journal
   readonly staged: StagedFiles
   readonly states: KeyStates
@@ -30,6 +31,8 @@ export interface UploadRecordsPorts {
 export class UploadRecords {
   readonly #ports: UploadRecordsPorts
   readonly #beginning = new Set<StageId>()
+  /** Uploads of earlier daemons that were looked at. */
+  readonly #tried = new Set<string>()
 
   constructor(ports: UploadRecordsPorts) {
     this.#ports = ports
@@ -45,10 +48,12 @@ export class UploadRecords {
   }
 
   /** How it ended: the upload, or undefined where it is not known whether there is one. */
-  began(staged: Staged, upload: Upload | undefined): void {
+  began(staged: Staged, upload: Upload | undefined, meta: ObjectMeta): void {
     this.#beginning.delete(staged.id)
     const state = this.#holder(staged.id, '')
-    if (upload && state) this.#set(state, { key: upload.key, id: upload.id, stage: staged.id })
+    if (upload && state) {
+      this.#set(state, { key: upload.key, id: upload.id, stage: staged.id, meta })
+    }
     this.#resume(staged)
   }
 
@@ -72,6 +77,23 @@ export class UploadRecords {
     const stage = stageOf(state.desired)
     if (stage !== undefined && this.#beginning.has(stage)) return true
     return state.upload !== undefined && this.#beginning.has(state.upload.stage)
+  }
+
+  /** Whether a daemon before us began an upload that may be gone on with: `takeUp` finds out, once. */
+  isLeft({ upload, desired, key }: KeyState): boolean {
+    if (!upload?.meta || upload.id === '' || this.#tried.has(upload.id)) return false
+    if (stageOf(desired) !== upload.stage || upload.key !== key) return false
+    const staged = this.#ports.staged.find(upload.stage)
+    return staged !== undefined && staged.upload === undefined && !staged.stage.base
+  }
+
+  /** Goes on with it. Rejects with StoreError or FsError: then it is to be aborted. */
+  async takeUp({ upload }: KeyState): Promise<void> {
+    const staged = upload && this.#ports.staged.find(upload.stage)
+    if (!staged) return
+    this.#tried.add(upload.id)
+    const running = await takeUp(this.#ports, staged, upload)
+    staged.upload ??= running
   }
 
   /** Whether the state's upload is of no use any more: it is to be aborted before anything else is done. */

@@ -231,6 +231,7 @@ export class WriteBack {
     if (!state || state.busy) return
     // Goes on when it is known which upload there is.
     if (this.#uploads.isBeginning(state)) return
+    if (this.#uploads.isLeft(state)) return void this.#takeUp(state)
     if (this.#uploads.isDead(state, ({ stage }) => stage.size <= singlePutLimit(this.#ports))) {
       return void this.#abortUpload(state)
     }
@@ -294,6 +295,22 @@ export class WriteBack {
       if (desired) this.#ledger.let(desired)
       this.#agenda.arm()
     }
+  }
+
+  /** An upload of a daemon before us; one that cannot be gone on with is found dead next. */
+  async #takeUp(state: KeyState): Promise<void> {
+    const { key, upload } = state
+    this.#agenda.occupy(state)
+    try {
+      await this.#uploads.takeUp(state)
+      this.#o.log.info('an unfinished upload is gone on with', { key, id: upload?.id })
+    } catch (error) {
+      this.#o.log.info('an unfinished upload is begun anew', { key, error: String(error) })
+    }
+    this.#agenda.free(state)
+    if (this.#agenda.closed || this.#ledger.states.get(key) !== state) return
+    this.#schedule(state, state.due)
+    this.#agenda.arm()
   }
 
   async #abortUpload(state: KeyState): Promise<void> {
