@@ -41,9 +41,11 @@ class PrefixedStore implements ObjectStore {
   constructor(store: ObjectStore, prefix: string) {
     this.family = store.family
     this.name = `${store.name}/${prefix}`
+    // A limit is on the name in its bucket.
+    const inBucket = store.buckets ? prefix.slice(prefix.indexOf('/') + 1) : prefix
     this.limits = {
       ...store.limits,
-      maxKey: store.limits.maxKey - new TextEncoder().encode(prefix).length,
+      maxKey: store.limits.maxKey - new TextEncoder().encode(inBucket).length,
     }
     this.#store = store
     this.#prefix = prefix

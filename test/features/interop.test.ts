@@ -59,7 +59,7 @@ async function missing(tool: string): Promise<string | false> {
 }
 
 async function rclone(t: Test, { mount, server, bucket, work, env }: Scene, s3: boolean) {
-  const { s3: keys, swift: access } = server
+  const { s3: keys, swift: account } = server
   const remote: Record<string, string> = s3
     ? {
         TYPE: 's3',
@@ -68,17 +68,17 @@ async function rclone(t: Test, { mount, server, bucket, work, env }: Scene, s3: 
         ACCESS_KEY_ID: keys.accessKeyId,
         SECRET_ACCESS_KEY: keys.secretAccessKey,
       }
-    : { TYPE: 'swift', AUTH: access.authUrl, USER: access.user, KEY: access.key }
+    : { TYPE: 'swift', AUTH: account.authUrl, USER: account.user, KEY: account.key }
   const config = Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_R_${name}`, value])
-  const with_ = { ...env, ...(Object.fromEntries(config) as Record<string, string>) }
+  const access = { ...env, ...(Object.fromEntries(config) as Record<string, string>) }
   await mkdir(join(work, 'r'))
   await writeFile(join(work, 'r', 'theirs'), 'by rclone')
-  await sh(`touch -d ${TOUCH} r/theirs; rclone copy r r:${bucket}`, { cwd: work, env: with_ })
+  await sh(`touch -d ${TOUCH} r/theirs; rclone copy r r:${bucket}`, { cwd: work, env: access })
   t.equal(await mount.sh(`cat ${bucket}/theirs`), 'by rclone')
   t.equal((await mount.sh(`stat -c %Y ${bucket}/theirs`)).trim(), TIME, 'its time')
   await mount.sh(`printf ours > ${bucket}/ours; touch -d ${TOUCH} ${bucket}/ours`)
   await flush(mount)
-  await sh(`rclone copy r:${bucket}/ours back`, { cwd: work, env: with_ })
+  await sh(`rclone copy r:${bucket}/ours back`, { cwd: work, env: access })
   t.equal(await sh('cat back/ours; stat -c " %Y" back/ours', { cwd: work }), `ours ${TIME}\n`)
 }
 
@@ -86,7 +86,7 @@ async function s3fs(t: Test, { mount, server, bucket, work, env }: Scene) {
   const { accessKeyId, secretAccessKey } = server.s3
   const dir = join(work, 'fs')
   await mkdir(dir)
-  const with_ = {
+  const access = {
     ...env,
     AWSACCESSKEYID: accessKeyId,
     AWSSECRETACCESSKEY: secretAccessKey,
@@ -94,7 +94,7 @@ async function s3fs(t: Test, { mount, server, bucket, work, env }: Scene) {
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
   }
   const options = `url=${server.endpoint},use_path_request_style,stat_cache_expire=1`
-  await sh(`s3fs ${bucket} fs -o ${options}`, { cwd: work, env: with_ })
+  await sh(`s3fs ${bucket} fs -o ${options}`, { cwd: work, env: access })
   t.teardown(() => program('fusermount3', ['-uzq', dir]))
   await sh(`printf 'by s3fs' > f; chmod 640 f; mkdir d; ln -s f l; touch -d ${TOUCH} f; sync f`, {
     cwd: dir,
@@ -126,8 +126,8 @@ async function aws(t: Test, { mount, bucket, work, env }: Scene) {
 }
 
 async function swift(t: Test, { mount, bucket, work, env }: Scene) {
-  const { AWS_REGION: _, ...with_ } = env
-  const options = { cwd: work, env: with_ }
+  const { AWS_REGION: _, ...access } = env
+  const options = { cwd: work, env: access }
   await sh(`head -c 3500000 /dev/urandom > big; touch -d ${TOUCH} big`, { cwd: work })
   const sum = await sh('md5sum < big', { cwd: work })
   await sh(`swift upload -S 1500000 ${bucket} big --object-name dlo`, options)

@@ -332,6 +332,9 @@ export class MemoryStore implements ObjectStore {
   }
 
   #source(from: CopySource, operation: string): StoredObject {
+    if (from.bucket !== undefined) {
+      throw failure('unsupported', operation, from.key, 'the source is in another bucket')
+    }
     const object = this.#find(from.key, operation)
     if (from.etag !== undefined && from.etag !== object.etag) {
       throw failure('changed', operation, from.key)
