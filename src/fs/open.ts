@@ -96,5 +96,6 @@ export function close(ctx: FsContext, node: FileNode, flags: OpenFlags): void {
     if (node.writers === 0 && node.parent) ctx.writeBack.rest(node.key)
   }
   if (node.opens === 0 && node.content.is === 'stored') ctx.reader.quiet(node.content.version)
+  if (node.opens === 0 && !node.parent) ctx.writeBack.letGo(node.key)
   forgetIfUnused(ctx, node)
 }

@@ -14,7 +14,9 @@ export async function unlink(ctx: FsContext, parent: DirNode, name: string): Pro
   if (isDir(node)) throw new FsError('EISDIR', `${name} is a directory`)
   if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
   const kept = keepEmptied(ctx, parent, node)
-  const gone = { key: node.key, desired: ABSENT, stored: storedOf(node) }
+  // Who has it open reads on: the object stays until the last handle is closed.
+  const open = node.opens > 0
+  const gone = { key: node.key, desired: ABSENT, stored: storedOf(node), open }
   commit(ctx, [gone, ...kept], kept.length > 0 ? [parent] : [])
   node.ctime = nowNs(ctx)
   detach(ctx, node)

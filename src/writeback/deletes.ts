@@ -67,6 +67,7 @@ export class Deletes {
     for (const key of most > 1 ? withFirst(first.key, states.absent) : [first.key]) {
       const state = states.get(key)
       if (!state || state.busy || state.parked || (state.failures > 0 && state !== first)) continue
+      if (state.open && state.waiters.length === 0) continue
       if (nextAction(state, states.dependentsOf(key)).do !== 'delete') continue
       batch.push(state)
       if (batch.length >= most) break

@@ -133,6 +133,12 @@ export class WriteBack {
     return makeRoom(this.#ledger.states.all(), this.#agenda, but)
   }
 
+  /** Nobody reads the file any more that was deleted under this key. */
+  letGo(key: Key): void {
+    const state = this.#ledger.states.get(key)
+    if (state?.open && state.desired.is === 'absent') this.rest(key)
+  }
+
   /** A writer has it open (again). */
   hold(key: Key): void {
     const state = this.#ledger.states.get(key)

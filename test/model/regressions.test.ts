@@ -127,6 +127,20 @@ const SCRIPTS: Readonly<Record<string, readonly [CoreOptions, readonly Op[]]>> =
       rename('b', 'a'),
     ],
   ],
+  'a file that is removed while it is open for reading is read on': [
+    {},
+    [
+      open(0, 'a'),
+      write(0, 0, 1500),
+      close(0),
+      wait(5000),
+      open(1, 'a', { access: 'r', create: false }),
+      { op: 'unlink', path: 'a' },
+      wait(400_000),
+      { op: 'read', slot: 1, offset: 0, size: 300 },
+      close(1),
+    ],
+  ],
   'a directory is renamed while its markers are on their way': [
     SLOW,
     [
