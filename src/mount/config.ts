@@ -294,7 +294,7 @@ const SOURCE = /^(s3|swift|memory):\/\/([^/]+)(?:\/(.*))?$/s
 
 /** `s3://BUCKET[/PREFIX]`, `swift://CONTAINER[/PREFIX]`; `s3:` and `swift:` for all buckets. Throws ConfigError. */
 export function parseSource(text: string): MountSource {
-  const all = /^(s3|swift|memory):(?:\/\/)?$/.exec(text)?.[1]
+  const all = /^(s3|swift|memory):$/.exec(text)?.[1]
   if (all !== undefined) return { family: all as Family, bucket: '', prefix: '', text: `${all}:` }
   const match = SOURCE.exec(text)
   if (!match) {

@@ -27,6 +27,8 @@ t.test('sources', async t => {
     text: 'swift://c/a/b',
   })
   t.match(parseSource('s3://c/a b/ü/'), { prefix: 'a b/ü/' })
+  t.match(parseSource('s3:'), { family: 's3', bucket: '', prefix: '', text: 's3:' })
+  t.match(parseSource('swift:'), { family: 'swift', bucket: '', text: 'swift:' })
   for (const bad of [
     '',
     'bucket',

@@ -9,7 +9,7 @@ import { bodyLength } from '../http/head.ts'
 import type { HttpHeaders } from '../http/types.ts'
 import type { Body } from '../store.ts'
 import { failure, type Asked } from './errors.ts'
-import type { Hasher } from './hasher.ts'
+import type { Hasher } from '../hasher.ts'
 import { unquote } from './headers.ts'
 import { UNSIGNED_PAYLOAD } from './sign.ts'
 

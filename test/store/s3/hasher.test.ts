@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { crc32Of } from '../../../src/store/s3/checksums.ts'
-import { Hasher } from '../../../src/store/s3/hasher.ts'
+import { Hasher } from '../../../src/store/hasher.ts'
 
 const md5 = (data: Uint8Array): string => createHash('md5').update(data).digest('hex')
 

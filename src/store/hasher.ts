@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
-import type { Body } from '../store.ts'
-import { bodyLength } from '../http/head.ts'
+import type { Body } from './store.ts'
+import { bodyLength } from './http/head.ts'
 
 export type Algorithm = 'md5' | 'sha256'
 
