@@ -3,7 +3,7 @@
  * copy, makes an object private and takes its tags. Remembered while the store lives, for the keys set last.
  */
 import type { CannedAcl, ETag, Key } from '../core/types.ts'
-import { StoreDecorator, type Call } from './memory/decorator.ts'
+import { StoreDecorator, type Call } from './decorator.ts'
 import type {
   Body,
   CopyOptions,

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { bucketOf } from '../support/bucket-view.ts'
 import { BOTH, Core, READ, WRITE } from '../support/core.ts'
-import type { Operation } from '../../src/store/memory/decorator.ts'
+import type { Operation } from '../../src/store/decorator.ts'
 import { seeded } from '../support/virtual-clock.ts'
 
 /** Requests by operation; listings and heads left out unless asked for. */

@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap'
 import { FsError } from '../../src/core/errors.ts'
-import { StoreDecorator, type Call } from '../../src/store/memory/decorator.ts'
+import { StoreDecorator, type Call } from '../../src/store/decorator.ts'
 import type { ObjectStore } from '../../src/store/store.ts'
 import type { Clock } from '../../src/core/ports.ts'
 import { MemoryStore } from '../../src/store/memory/memory-store.ts'

@@ -2,8 +2,8 @@
 import type { Bytes, Key } from '../../core/types.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { StoreErrorKind } from '../../core/errors.ts'
-import { StoreDecorator } from './decorator.ts'
-import type { Call, Operation } from './decorator.ts'
+import { StoreDecorator } from '../decorator.ts'
+import type { Call, Operation } from '../decorator.ts'
 
 export interface CountedCall extends Call {
   /** Undefined while it runs. */

@@ -8,8 +8,8 @@ import type { StoreErrorKind } from '../../core/errors.ts'
 import type { Clock, Random } from '../../core/ports.ts'
 import type { Bytes, Key, Milliseconds } from '../../core/types.ts'
 import type { GetOptions, ObjectHead, ObjectStore, Sink } from '../store.ts'
-import { StoreDecorator } from './decorator.ts'
-import type { Call, Operation } from './decorator.ts'
+import { StoreDecorator } from '../decorator.ts'
+import type { Call, Operation } from '../decorator.ts'
 import { failure, throwIfAborted } from './failure.ts'
 
 /** What can go wrong; a StoreErrorKind in a script means: refused with that kind, nothing done. */

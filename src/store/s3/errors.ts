@@ -83,7 +83,7 @@ export function httpFailure(asked: Asked, error: HttpError): StoreError {
   const kind = certificate ? 'failed' : HTTP_KINDS[what]
   const hint = certificate
     ? 'The TLS certificate of the server is not trusted: give its authority with a CA bundle.'
-    : (CODE_HINTS[code ?? ''] ?? KIND_HINTS[kind])
+    : (own(CODE_HINTS, code ?? '') ?? KIND_HINTS[kind])
   return new StoreError(kind, `${describe(asked)}: ${error.message}`, {
     ...about(asked),
     cause: error,
@@ -169,8 +169,8 @@ interface Said {
 
 function build(asked: Asked, said: Said, cause?: unknown): StoreError {
   const { status, code, requestId } = said
-  const kind = (code === undefined ? undefined : CODE_KINDS[code]) ?? statusKind(status)
-  const hint = CODE_HINTS[code ?? ''] ?? KIND_HINTS[kind]
+  const kind = (code === undefined ? undefined : own(CODE_KINDS, code)) ?? statusKind(status)
+  const hint = own(CODE_HINTS, code ?? '') ?? KIND_HINTS[kind]
   const told = [code, status, said.message === undefined ? undefined : clean(said.message)]
   const message = `${describe(asked)}: ${told.filter(part => part !== undefined).join(' ')}`
   return new StoreError(kind, message, {
@@ -221,4 +221,9 @@ export function retryAfter(value: string | undefined, now: number): number | und
   if (/^\d+$/.test(value.trim())) return Number(value) * 1000
   const at = Date.parse(value)
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}
+
+/** A table's own entry: a server may well say `constructor`. */
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }

@@ -2,7 +2,7 @@
  * A store around a store: every call goes through `around`, which sees the operation's name, its key and its
  * signal, and decides when and whether the inner call happens. The base of the counting and the faulty store.
  */
-import type { Bytes, CannedAcl, Key, Milliseconds, Range } from '../../core/types.ts'
+import type { Bytes, CannedAcl, Key, Milliseconds, Range } from '../core/types.ts'
 import type {
   Body,
   BucketLevel,
@@ -24,7 +24,7 @@ import type {
   Stored,
   Upload,
   Usage,
-} from '../store.ts'
+} from './store.ts'
 
 /** The operations that are requests. */
 export type Operation = Exclude<
