@@ -45,17 +45,13 @@ export const recoverCommand: Command = {
 
 async function send(config: Config, io: Io): Promise<number> {
   const { sendPending } = await import('../mount/recover.ts')
-  const compose = io.compose ?? (await import('../mount/compose.ts')).compose
-  const { realClock } = await import('../observe/clock.ts')
   const ending = new AbortController()
   const stop = () => ending.abort()
   for (const signal of STOPS) process.on(signal, stop)
   let progress: NodeJS.Timeout | undefined
   try {
     const status = await sendPending(config, {
-      compose,
-      log: await logOf(config),
-      clock: realClock,
+      compose: io.compose,
       signal: ending.signal,
       started: ask => {
         const tell = () => io.err(`pailfs: ${describePending(ask())}\n`)
@@ -81,9 +77,7 @@ function report(status: WritebackStatus, io: Io): void {
 
 async function showPending(config: Config, json: boolean, io: Io): Promise<number> {
   const { pendingOf } = await import('../mount/recover.ts')
-  const all = (await pendingOf(config, await logOf(config))).toSorted((a, b) =>
-    a.record.key < b.record.key ? -1 : 1,
-  )
+  const all = (await pendingOf(config)).toSorted((a, b) => (a.record.key < b.record.key ? -1 : 1))
   if (json) io.out(`${JSON.stringify(all, undefined, 2)}\n`)
   else if (all.length === 0) io.out('everything is in the bucket\n')
   else for (const one of all) io.out(line(one))
@@ -110,7 +104,7 @@ function line({ record, what, size }: Pending): string {
 
 async function save(config: Config, folder: string, io: Io): Promise<number> {
   const { savePending, journalFolder } = await import('../mount/recover.ts')
-  const all = await savePending(config, await logOf(config), folder)
+  const all = await savePending(config, folder)
   const saved = all.filter(one => one.path !== undefined)
   const bytes = saved.reduce((sum, one) => sum + one.size, 0)
   io.out(`${saved.length} of ${all.length} changes saved in ${folder} (${formatSize(bytes)})\n`)
@@ -123,13 +117,6 @@ async function save(config: Config, folder: string, io: Io): Promise<number> {
 /** Bytes of it are lost, or only a stored version has them. */
 function isLacking({ what, elsewhere }: Exported): boolean {
   return what === 'lost' || (what === 'file' && elsewhere.length > 0)
-}
-
-async function logOf(config: Config) {
-  const { createLog, writeTo } = await import('../observe/log.ts')
-  const { realClock } = await import('../observe/clock.ts')
-  const { level, format } = config.log
-  return createLog({ level, format, clock: realClock, write: writeTo(2) })
 }
 
 /** The same options as for the mount; those that only a mount has mean nothing here. */

@@ -6,10 +6,12 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Log } from '../core/ports.ts'
 import type { WritebackStatus } from '../control/api.ts'
 import { exportPending, listPending, type Exported, type Pending } from '../journal/export.ts'
 import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
+import { realClock } from '../observe/clock.ts'
+import { createLog, writeTo } from '../observe/log.ts'
 import { createCounters } from '../observe/metrics.ts'
 import type { Compose } from './compose.ts'
 import type { Config } from './config.ts'
@@ -19,9 +21,8 @@ import { lockFolder } from './records.ts'
 export type { Exported, Pending }
 
 export interface RecoverParts {
-  readonly compose: Compose
-  readonly log: Log
-  readonly clock: Clock
+  /** Undefined: the real one. */
+  readonly compose: Compose | undefined
   /** Ends the sending; what is left stays in the journal. */
   readonly signal: AbortSignal
   /** Called once, before anything is sent; what it returns can be asked how it goes. */
@@ -36,12 +37,14 @@ const HOLDER = '"pailfs recover"'
  * Rejects with StoreError when the bucket cannot be reached, InUseError when the journal is in use.
  */
 export async function sendPending(config: Config, parts: RecoverParts): Promise<WritebackStatus> {
-  const { compose, log, clock, signal, started } = parts
+  const { signal, started } = parts
+  const compose = parts.compose ?? (await import('./compose.ts')).compose
   const folder = bucketFolder(config)
   makePrivate(folder)
   const unlock = lockFolder(folder, HOLDER)
   try {
-    const composed = await compose(config, { log, clock, counters: createCounters(), folder })
+    const tools = { log: logOf(config), clock: realClock, counters: createCounters(), folder }
+    const composed = await compose(config, tools)
     try {
       await composed.probe()
       started(() => composed.control.status())
@@ -56,17 +59,13 @@ export async function sendPending(config: Config, parts: RecoverParts): Promise<
 }
 
 /** All that is pending. Rejects with InUseError when the journal is in use, FsError when it cannot be read. */
-export function pendingOf(config: Config, log: Log): Promise<readonly Pending[]> {
-  return withJournal(config, log, journal => Promise.resolve([...listPending(journal)]))
+export function pendingOf(config: Config): Promise<readonly Pending[]> {
+  return withJournal(config, journal => Promise.resolve([...listPending(journal)]))
 }
 
 /** Writes the bytes of all that is pending into a new or empty folder; the journal stays as it is. */
-export function savePending(
-  config: Config,
-  log: Log,
-  folder: string,
-): Promise<readonly Exported[]> {
-  return withJournal(config, log, journal => exportPending(journal, folder))
+export function savePending(config: Config, folder: string): Promise<readonly Exported[]> {
+  return withJournal(config, journal => exportPending(journal, folder))
 }
 
 /** Where the journal of that bucket is on this machine, whether it is there or not. */
@@ -77,13 +76,13 @@ export function journalFolder(config: Config): string {
 /** A bucket that was never mounted here has nothing pending, and gets no journal by being asked. */
 async function withJournal<T>(
   config: Config,
-  log: Log,
   work: (journal: OpenedJournal) => Promise<readonly T[]>,
 ): Promise<readonly T[]> {
   const folder = journalFolder(config)
   if (!existsSync(folder)) return []
   const unlock = lockFolder(bucketFolder(config), HOLDER)
   try {
+    const log = logOf(config)
     const journal = await openJournal({ folder, stagingLimit: config.stagingLimit, log })
     try {
       return await work(journal)
@@ -93,4 +92,8 @@ async function withJournal<T>(
   } finally {
     unlock()
   }
+}
+
+function logOf({ log: { level, format } }: Config): Log {
+  return createLog({ level, format, clock: realClock, write: writeTo(2) })
 }

@@ -176,8 +176,12 @@ class Descriptor:
         self.other = os.open(worker.behind(name), os.O_WRONLY)
 
     def write(self, data, offset):
-        call = {'do': 'write', 'names': [self.name], 'start': offset, 'end': offset + len(data), 'data': data.hex()}
-        self.worker.do(call, lambda: os.pwrite(self.mine, data, offset), lambda: os.pwrite(self.other, data, offset))
+        while data:
+            call = {'do': 'write', 'names': [self.name], 'start': offset, 'end': offset + len(data), 'data': data.hex()}
+            # A kill in the middle of it gives a short count: only so much was acknowledged.
+            count = self.worker.do(call, lambda: os.pwrite(self.mine, data, offset), None)
+            os.pwrite(self.other, data[:count], offset)
+            data, offset = data[count:], offset + count
 
     def __enter__(self):
         return self
