@@ -5,6 +5,7 @@ import type { CannedAcl, ETag, Key, ObjectMeta } from '../core/types.ts'
 import type { PutOptions, Stored } from '../store/store.ts'
 import type { KeyState } from './key-state.ts'
 import { sendStaged, type SendPorts } from './send.ts'
+import type { Action } from './plan.ts'
 import { headOf } from './sent-marks.ts'
 import type { StagedFiles } from './staged.ts'
 
@@ -38,8 +39,15 @@ export function putOptions(state: KeyState, acl: CannedAcl | undefined): PutOpti
   }
 }
 
+/** Does an action that makes an object. Rejects with StoreError, FsError or Overtaken. */
+export function run(ports: ExecutorPorts, state: KeyState, action: Action): Promise<Outcome> {
+  if (action.do === 'copy') return copy(ports, state, action.source)
+  if (action.do === 'set-meta') return setMeta(ports, state, action.source)
+  return send(ports, state)
+}
+
 /** Sends the record's own bytes or its staged file. Rejects with StoreError, FsError or Overtaken. */
-export async function send(ports: ExecutorPorts, state: KeyState): Promise<Outcome> {
+async function send(ports: ExecutorPorts, state: KeyState): Promise<Outcome> {
   const { key, desired } = state
   if (desired.is === 'absent' || desired.content.from === 'stored') {
     throw new FsError('EIO', `${key} has no bytes of its own`)
@@ -59,11 +67,7 @@ export async function send(ports: ExecutorPorts, state: KeyState): Promise<Outco
 }
 
 /** A server-side copy; of large ones the adapter copies parts. */
-export async function copy(
-  ports: ExecutorPorts,
-  state: KeyState,
-  source: Source,
-): Promise<Outcome> {
+async function copy(ports: ExecutorPorts, state: KeyState, source: Source): Promise<Outcome> {
   const { meta, ...conditions } = putOptions(state, ports.acl)
   const own = state.desired.is === 'present' ? state.desired.meta : undefined
   const stored = await ports.store.copy(source, state.key, {
@@ -88,11 +92,7 @@ export async function compareFirst({ store }: ExecutorPorts, state: KeyState): P
   throw new StoreError(kind, `${key} was written elsewhere`, { operation: 'HeadObject', key })
 }
 
-export async function setMeta(
-  ports: ExecutorPorts,
-  state: KeyState,
-  source: Source,
-): Promise<Outcome> {
+async function setMeta(ports: ExecutorPorts, state: KeyState, source: Source): Promise<Outcome> {
   if (state.desired.is === 'present' && !state.desired.meta) {
     // Nothing is to be sent: what the key holds has to be looked at.
     const details = { operation: 'HeadObject', key: state.key }

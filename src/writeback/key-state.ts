@@ -86,3 +86,10 @@ export function newState(
     waiters: [],
   }
 }
+
+/** The desired state that says: as the bucket has it. */
+export function settledForm({ key, stored }: KeyState): Desired {
+  if (stored.is !== 'version') return { is: 'absent' }
+  const source = { key, etag: stored.etag, size: stored.size }
+  return { is: 'present', content: { from: 'stored', source } }
+}

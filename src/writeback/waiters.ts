@@ -1,5 +1,5 @@
 /** Those who wait for a key to be in the bucket. */
-import type { StoreError } from '../core/errors.ts'
+import { StoreError } from '../core/errors.ts'
 import type { Clock, Timer } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
 import { asStoreError } from './executor.ts'
@@ -21,6 +21,12 @@ export function addWaiter(
     }
     signal?.addEventListener('abort', leave, { once: true })
   })
+}
+
+/** For a key that no waiting brings on: rejects with the reason. */
+export function refuseWaiter({ key, parked }: KeyState): Promise<never> {
+  const { kind = 'failed', message = 'parked' } = parked ?? {}
+  return Promise.reject(new StoreError(kind, message, { operation: 'flush', key }))
 }
 
 /** A state of revision `rev` is in the bucket. */

@@ -5,29 +5,29 @@
  * Invariants: every unsettled key has a record in the journal; a key has at most one request under way; the record
  * says `sending` durably before a request leaves that may change the key.
  */
-import { StoreError } from '../core/errors.ts'
 import type { Desired, KeyRecord, Source, StoredState } from '../core/state.ts'
 import { isTemporaryName } from '../core/temp-name.ts'
 import type { Bytes, Key, Milliseconds } from '../core/types.ts'
 import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
+import { Blocked } from './blocked.ts'
 import { Deletes } from './deletes.ts'
-import { asStoreError, compareFirst, copy, send, setMeta } from './executor.ts'
+import { compareFirst, run } from './executor.ts'
 import type { ExecutorPorts, Outcome } from './executor.ts'
 import { Failures } from './failures.ts'
-import { newState, type KeyState } from './key-state.ts'
+import { newState, settledForm, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
 import { leftToDo, rebased } from './left-to-do.ts'
-import { materialise } from './materialise.ts'
 import type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
-import { circleThrough, isSettled, nextAction, sourceOf, type Action } from './plan.ts'
+import { isSettled, nextAction, sourceOf, type Action } from './plan.ts'
 import { singlePutLimit } from './send.ts'
 import { isMarked, withMarks } from './sent-marks.ts'
 import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
+import { UploadTurns } from './upload-turns.ts'
 import { makeRoom } from './make-room.ts'
 import { SendAhead } from './send-ahead.ts'
-import { addWaiter, atMost, resolveWaiters } from './waiters.ts'
+import { addWaiter, atMost, refuseWaiter, resolveWaiters } from './waiters.ts'
 
 export type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
 
@@ -40,6 +40,8 @@ export class WriteBack {
   readonly #uploads: UploadRecords
   readonly #failures: Failures
   readonly #ahead: SendAhead
+  readonly #turns: UploadTurns
+  readonly #blocked: Blocked
   #events: WriteBackEvents | undefined
 
   constructor(options: WriteBackOptions) {
@@ -58,6 +60,21 @@ export class WriteBack {
       parked: state => this.#unblock(state.desired),
     })
     this.#ahead = new SendAhead(this.#ports, options.log)
+    const shared = { agenda: this.#agenda, ledger: this.#ledger, failures: this.#failures }
+    this.#turns = new UploadTurns({
+      ...shared,
+      log: options.log,
+      uploads: this.#uploads,
+      sentWhole: ({ stage }) => stage.size <= this.wholeLimit,
+    })
+    this.#blocked = new Blocked({
+      ...shared,
+      executor: this.#ports,
+      fetched: ({ key, stored }, desired) => {
+        this.change([{ key, desired, stored }])
+        this.#events?.advanced(key)
+      },
+    })
     this.#deletes = new Deletes({
       store: options.store,
       states,
@@ -217,11 +234,7 @@ export class WriteBack {
   }
 
   #wait(state: KeyState, signal?: AbortSignal): Promise<void> {
-    const { parked } = state
-    if (parked?.doubtful) {
-      const details = { operation: 'flush', key: state.key }
-      return Promise.reject(new StoreError(parked.kind, parked.message, details))
-    }
+    if (state.parked?.doubtful) return refuseWaiter(state)
     const stored = addWaiter(state, this.#o.clock.now(), signal)
     state.parked = undefined
     if (state.failures === 0 || state.waiters.length === 1) this.#schedule(state, 0)
@@ -235,19 +248,14 @@ export class WriteBack {
   #start(key: Key): void {
     const state = this.#ledger.states.get(key)
     if (!state || state.busy) return
-    // Goes on when it is known which upload there is.
-    if (this.#uploads.isBeginning(state)) return
-    if (this.#uploads.isLeft(state)) return void this.#takeUp(state)
-    if (this.#uploads.isDead(state, ({ stage }) => stage.size <= singlePutLimit(this.#ports))) {
-      return void this.#abortUpload(state)
-    }
+    if (this.#turns.take(state)) return
     const action = nextAction(state, this.#ledger.states.dependentsOf(state.key))
     switch (action.do) {
       case 'settle':
         this.#settle(state, undefined, undefined)
         return
       case 'wait':
-        return this.#blocked(state, action.on)
+        return this.#blocked.wait(state, action.on)
       case 'delete':
         // Stays queued for later if the batch does not take it now.
         return this.#deletes.due(state, due => this.#schedule(state, due))
@@ -258,105 +266,16 @@ export class WriteBack {
     }
   }
 
-  /** Others need its content: they go first, as urgently as it. */
-  #blocked(state: KeyState, on: readonly Key[]): void {
-    const waitsOn = (key: Key): readonly Key[] => {
-      const at = this.#ledger.states.get(key)
-      if (!at) return []
-      const action = nextAction(at, this.#ledger.states.dependentsOf(key))
-      return action.do === 'wait' ? action.on : []
-    }
-    if (circleThrough(state.key, waitsOn) !== undefined) {
-      const other = this.#ledger.states.get(on[0]!)
-      if (other && !other.busy) void this.#break(other)
-      return
-    }
-    for (const key of on) {
-      const other = this.#ledger.states.get(key)
-      if (!other || other.busy) continue
-      if (other.parked && !this.#failures.stuckBehind(state, other)) continue
-      if (other.open && state.waiters.length === 0) continue
-      this.#agenda.urge(key, state.waiters.length > 0 ? 0 : Math.min(other.due, state.due))
-    }
-  }
-
-  async #break(state: KeyState): Promise<void> {
-    const { rev } = state
-    this.#agenda.occupy(state)
-    let failure: unknown
-    const desired = await materialise(this.#ports, state.desired).catch((error: unknown) => {
-      failure = error
-    })
-    this.#agenda.free(state)
-    if (this.#agenda.closed) return
-    try {
-      if (!desired) return this.#failures.failed(state, failure, rev)
-      if (state.rev === rev) {
-        this.change([{ key: state.key, desired, stored: state.stored }])
-        this.#events?.advanced(state.key)
-      }
-    } catch (error) {
-      this.#failures.failed(state, error)
-    } finally {
-      if (desired) this.#ledger.let(desired)
-      this.#agenda.arm()
-    }
-  }
-
-  /** An upload of a daemon before us; one that cannot be gone on with is found dead next. */
-  async #takeUp(state: KeyState): Promise<void> {
-    const { key, upload } = state
-    this.#agenda.occupy(state)
-    try {
-      await this.#uploads.takeUp(state)
-      this.#o.log.info('an unfinished upload is gone on with', { key, id: upload?.id })
-    } catch (error) {
-      this.#o.log.info('an unfinished upload is begun anew', { key, error: String(error) })
-    }
-    this.#agenda.free(state)
-    if (this.#agenda.closed || this.#ledger.states.get(key) !== state) return
-    this.#schedule(state, state.due)
-    this.#agenda.arm()
-  }
-
-  async #abortUpload(state: KeyState): Promise<void> {
-    this.#agenda.occupy(state)
-    const failure = await this.#uploads.abort(state).then(
-      () => undefined,
-      (error: unknown) => asStoreError(error, 'AbortMultipartUpload', state.key),
-    )
-    this.#agenda.free(state)
-    if (this.#agenda.closed || this.#ledger.states.get(state.key) !== state) return
-    try {
-      if (failure?.passing) return this.#failures.failed(state, failure)
-      const { message } = failure ?? {}
-      if (failure) this.#o.log.warn('an unfinished upload is left', { ...state.upload, message })
-      state.upload = undefined
-      state.failures = 0
-      this.#ledger.save(state)
-      this.#schedule(state, state.due)
-    } catch (error) {
-      this.#failures.failed(state, error)
-    }
-    this.#agenda.arm()
-  }
-
   async #perform(state: KeyState, action: Action): Promise<void> {
     this.#agenda.occupy(state)
     try {
       await compareFirst(this.#ports, state)
       this.#ledger.markSending([state])
-      const outcome = await this.#run(state, action)
+      const outcome = await run(this.#ports, state, action)
       this.#finish(state, { stored: outcome.stored, outcome })
     } catch (error) {
       this.#finish(state, { stored: undefined, error })
     }
-  }
-
-  #run(state: KeyState, action: Action): Promise<Outcome> {
-    if (action.do === 'copy') return copy(this.#ports, state, action.source)
-    if (action.do === 'set-meta') return setMeta(this.#ports, state, action.source)
-    return send(this.#ports, state)
   }
 
   /** For a request that covers many keys: it counts as none, since it is one request. */
@@ -414,13 +333,8 @@ export class WriteBack {
 
   /** The record stays, settled, until the upload that it names is aborted. */
   #keepForUpload(state: KeyState): void {
-    const { key, stored, desired: before } = state
-    const source =
-      stored.is === 'version' ? { key, etag: stored.etag, size: stored.size } : undefined
-    const desired: Desired = source
-      ? { is: 'present', content: { from: 'stored', source } }
-      : { is: 'absent' }
-    this.#ledger.enter(state, desired, true)
+    const before = state.desired
+    this.#ledger.enter(state, settledForm(state), true)
     this.#ledger.save(state)
     this.#unblock(before)
     this.#schedule(state, 0)
