@@ -252,8 +252,7 @@ export class WriteBack {
     const action = nextAction(state, this.#ledger.states.dependentsOf(state.key))
     switch (action.do) {
       case 'settle':
-        this.#settle(state, undefined, undefined)
-        return
+        return this.#settle(state, undefined, undefined)
       case 'wait':
         return this.#blocked.wait(state, action.on)
       case 'delete':
