@@ -1,7 +1,7 @@
 /** The proxy lets signed requests through unharmed, names and counts them, and breaks them as told. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   DeleteObjectsCommand,
@@ -180,4 +180,31 @@ t.test('a signed session with a real server', { skip: await whyMissing('swift') 
   const remove = new DeleteObjectsCommand({ Bucket: bucket, Delete: doomed })
   await s3.send(remove).catch(() => undefined)
   t.match(proxy.matching('DeleteObjects')[0]?.text, /<Key>a b\/ü<\/Key>/)
+})
+
+t.test('a reply before the whole request was read does not block the connection', async t => {
+  // Answers at the head, as Swift refuses a condition, and never reads the body.
+  const server = createServer((request, reply) => {
+    if (request.method === 'PUT') request.pause()
+    reply.writeHead(request.method === 'PUT' ? 501 : 204, { Connection: 'keep-alive' }).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const proxy = await Proxy.start({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+  })
+  const socket = connect(proxy.port, '127.0.0.1')
+  let said = ''
+  socket.setEncoding('latin1').on('data', text => (said += String(text)))
+  const size = 1 << 24
+  socket.write(`PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: ${size}\r\n\r\n`)
+  socket.write(Buffer.alloc(size))
+  socket.write('HEAD /b/k HTTP/1.1\r\nHost: x\r\n\r\n')
+  for (let n = 0; n < 200 && !said.includes(' 204 '); n++) await sleep(50)
+  t.match(said, / 501 [^]* 204 /)
+  socket.destroy()
+  await proxy.stop()
+  server.closeAllConnections()
+  server.close()
 })

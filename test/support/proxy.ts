@@ -301,6 +301,8 @@ export class Proxy {
       })
       reply.on('close', () => {
         if (!reply.writableFinished && fault?.do !== 'lose-reply') upstream.destroy()
+        // Answered before all of it was read: the rest must not block the connection's next request.
+        request.resume()
         resolve(undefined)
       })
       request.on('data', (chunk: Buffer) => {
@@ -308,7 +310,7 @@ export class Proxy {
         recorded.requestBytes += chunk.length
         if (request.method === 'POST' && at < TEXT_LIMIT) recorded.text += chunk.toString()
         const bytes = fault?.do === 'corrupt-request' ? corrupted(chunk, at, fault.at ?? 0) : chunk
-        if (!upstream.write(bytes)) {
+        if (!upstream.write(bytes) && !reply.closed) {
           request.pause()
           upstream.once('drain', () => request.resume())
         }
