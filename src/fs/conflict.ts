@@ -161,6 +161,7 @@ function keepBoth(ctx: FsContext, node: FileNode, head: ObjectHead, error: Store
   parent.children.delete(name)
   attach(ctx, parent, other, node)
   seeFile(ctx, parent, name, head)
+  node.keptAside += 1
   ctx.conflicts.push(`/${namesOf(node.key, 'file').join('/')}`)
   ctx.log.warn('conflict: both versions are kept', {
     key: oldKey,

@@ -193,7 +193,7 @@ class Operations implements FileSystem {
   }
 
   async fsync(handle: HandleId): Promise<void> {
-    await fsync(this.#ctx, this.#file(handle).node)
+    await fsync(this.#ctx, this.#file(handle))
   }
 
   async release(handle: HandleId): Promise<void> {

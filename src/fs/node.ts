@@ -56,6 +56,8 @@ export interface FileNode extends NodeBase {
   timesDirty: boolean
   /** Counts the changes that came from elsewhere: a handle of an older one reads its own version. */
   generation: number
+  /** Counts how often it got another name because somebody else wrote its key: a writer of before is to know. */
+  keptAside: number
 }
 
 export interface DirNode extends NodeBase {

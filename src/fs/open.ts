@@ -19,6 +19,8 @@ export interface FileHandle {
   /** The version it was opened on, and the node's generation then: a change from elsewhere doesn't mix in. */
   readonly version: ObjectVersion | undefined
   readonly generation: number
+  /** The node's count when it was opened. */
+  readonly keptAside: number
 }
 
 /** Opens a file, after asking the bucket for its version. Rejects ENOENT when it is gone, ELOOP for a symlink. */
@@ -43,9 +45,9 @@ export async function openFile(
 }
 
 export function handleOf(id: HandleId, node: FileNode, flags: OpenFlags): FileHandle {
-  const { content, generation } = node
+  const { content, generation, keptAside } = node
   const version = content.is === 'stored' ? content.version : undefined
-  return { id, node, flags, window: initialWindow(), version, generation }
+  return { id, node, flags, window: initialWindow(), version, generation, keptAside }
 }
 
 function hold(ctx: FsContext, node: FileNode): void {
@@ -73,19 +75,32 @@ export async function flush(ctx: FsContext, handle: FileHandle): Promise<void> {
   const { node, flags } = handle
   if (!flags.write) return
   commitTimes(ctx, node)
-  if (ctx.options.closeWaits && node.parent) await ctx.writeBack.flush([node.key])
+  if (!ctx.options.closeWaits || !node.parent) return
+  await ctx.writeBack.flush([node.key])
+  tellKeptAside(handle)
 }
 
-export async function fsync(ctx: FsContext, node: FileNode): Promise<void> {
+/** Rejects with ESTALE where the bytes are in the bucket, but under another name than they were written to. */
+export async function fsync(ctx: FsContext, handle: FileHandle): Promise<void> {
+  const { node } = handle
   commitTimes(ctx, node)
   if (!node.parent) return
   if (ctx.options.fsync === 'bucket') {
     await ctx.writeBack.flush([node.key])
     // A power cut must not bring back what is done, to be sent over what is newer.
-    return ctx.journal.sync()
+    await ctx.journal.sync()
+    return tellKeptAside(handle)
   }
   if (node.content.is === 'staged') await node.content.staged.stage.sync()
   await ctx.journal.sync()
+}
+
+function tellKeptAside({ node, keptAside }: FileHandle): void {
+  if (node.keptAside === keptAside) return
+  throw new FsError(
+    'ESTALE',
+    `somebody else wrote the file; what was written here is in ${node.name}`,
+  )
 }
 
 /** The end of a handle. */

@@ -34,6 +34,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
     writers: 0,
     timesDirty: false,
     generation: 0,
+    keptAside: 0,
   }
   ctx.inodes.set(node.ino, node)
   return node
