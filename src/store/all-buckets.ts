@@ -6,6 +6,16 @@
  * for, with its own region and its own knowledge of the server. Copies between buckets stay on the server where the
  * family can do that; else the bytes pass through here, a part at a time.
  */
+import {
+  placeOf,
+  objectOf,
+  sourceIn,
+  isUnsupported,
+  unlessNoBucket,
+  missing,
+  notHere,
+  type Place,
+} from './bucket-keys.ts'
 import { StoreError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import type { CannedAcl, ETag, Key, Milliseconds, Range } from '../core/types.ts'
@@ -37,12 +47,6 @@ import type {
 
 /** A token of a bucket's listing that begins after the entry for the bucket itself. */
 const AFTER_MARKER = 's'
-
-interface Place {
-  readonly bucket: string
-  /** Within the bucket; '' is the bucket itself. */
-  readonly inner: Key
-}
 
 /** The account's buckets as one store. Closing it closes the service. */
 export function allBuckets(service: BucketService, clock: Pick<Clock, 'now'>): ObjectStore {
@@ -377,42 +381,4 @@ function byBucket(keys: readonly Key[]): Map<string, Key[]> {
     else groups.set(bucket, [key])
   }
   return groups
-}
-
-function placeOf(key: string): Place {
-  const slash = key.indexOf('/')
-  return slash < 0
-    ? { bucket: key, inner: '' }
-    : { bucket: key.slice(0, slash), inner: key.slice(slash + 1) }
-}
-
-/** Throws `unsupported` for a key that is a bucket or lies beside them. */
-function objectOf(key: Key, operation: string): Place {
-  const place = placeOf(key)
-  if (place.inner === '') throw notHere(operation, key)
-  return place
-}
-
-/** `bucket` stands in it only if it is another one. */
-function sourceIn(from: CopySource, target: string): CopySource {
-  const { bucket, inner } = objectOf(from.key, 'CopyObject')
-  const { key: _, bucket: __, ...rest } = from
-  return bucket === target ? { ...rest, key: inner } : { ...rest, key: inner, bucket }
-}
-
-function isUnsupported(error: unknown): error is StoreError {
-  return error instanceof StoreError && error.kind === 'unsupported'
-}
-
-function unlessNoBucket(error: unknown): void {
-  if (error instanceof StoreError && error.kind === 'no-bucket') return
-  throw error
-}
-
-function missing(operation: string, key: Key): StoreError {
-  return new StoreError('not-found', `there is no bucket of that name`, { operation, key })
-}
-
-function notHere(operation: string, key: Key): StoreError {
-  return new StoreError('unsupported', 'not for a bucket itself', { operation, key })
 }

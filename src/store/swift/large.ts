@@ -2,6 +2,7 @@
  * Large objects: uploads in parts, ranges of stored objects as parts, copies. See ownership.ts for who deletes what.
  * A part is one or more slices; `Part.ref` is their JSON. The id of an upload is the folder of its segments.
  */
+import { checkId, cutOrRange, slicesOfPart, toPart } from './part-slices.ts'
 import type { Random } from '../../core/ports.ts'
 import type { Key, Range } from '../../core/types.ts'
 import { bodyLength } from '../http/head.ts'
@@ -9,16 +10,7 @@ import type { Body, CopySource, ListedUpload, Part, Stored, Upload } from '../st
 import { eachParallel } from './bulk.ts'
 import { trouble } from './errors.ts'
 import { stripEtag } from './headers.ts'
-import {
-  cut,
-  formatManifest,
-  groupsOf,
-  join,
-  planMerge,
-  sliceLength,
-  totalLength,
-  type Slice,
-} from './manifest.ts'
+import { formatManifest, groupsOf, join, planMerge, totalLength, type Slice } from './manifest.ts'
 import * as names from './names.ts'
 import { usesOf, type Layout, type Ownership } from './ownership.ts'
 import { encodePath, encodeSegment } from './path.ts'
@@ -380,42 +372,4 @@ export function checkVersion(from: CopySource, etag: string, operation: string):
   if (from.etag !== undefined && from.etag !== etag) {
     throw trouble('changed', operation, `it is version ${etag} now`, from.key)
   }
-}
-
-function cutOrRange(slices: readonly Slice[], range: Range, key: Key): Slice[] {
-  try {
-    return cut(slices, range)
-  } catch (error) {
-    throw trouble('range', 'CopyPart', error instanceof Error ? error.message : String(error), key)
-  }
-}
-
-function checkId(upload: Upload): void {
-  if (!names.isUploadId(upload.id))
-    throw trouble('not-found', 'Upload', 'not an upload of ours', upload.key)
-}
-
-function toPart(number: number, slices: readonly Slice[]): Part {
-  const size = slices.reduce((sum, slice) => sum + sliceLength(slice), 0)
-  const etags = slices.map(
-    slice =>
-      slice.etag + (slice.range === undefined ? '' : `:${slice.range.start}-${slice.range.end}`),
-  )
-  return {
-    number,
-    etag: etags.length === 1 ? (etags[0] ?? '') : `${etags[0] ?? ''}+${etags.length - 1}`,
-    size,
-    ref: JSON.stringify(slices),
-  }
-}
-
-function slicesOfPart(part: Part, upload: Upload, container: string): Slice[] {
-  if (part.ref !== undefined) return JSON.parse(part.ref) as Slice[]
-  return [
-    {
-      path: `${container}/${names.segmentOf(upload.id, part.number)}`,
-      etag: part.etag,
-      bytes: part.size,
-    },
-  ]
 }

@@ -2,8 +2,8 @@
  * All that replaces or deletes an object of a container: conditions, metadata, and what becomes of the segments of
  * the object that was there. Cleaning up comes after the success of the write itself and never makes it fail.
  */
+import type { Conditions, NewManifest, WriterOptions } from './writer-options.ts'
 import type { StoreError } from '../../core/errors.ts'
-import type { Log } from '../../core/ports.ts'
 import type { ETag, Key } from '../../core/types.ts'
 import { bodyLength } from '../http/head.ts'
 import type { HttpReply } from '../http/types.ts'
@@ -16,47 +16,17 @@ import type {
   PutOptions,
   Stored,
   Upload,
-  WriteConditions,
 } from '../store.ts'
 import { deleteObjects, eachParallel } from './bulk.ts'
 import type { SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
-import type { Capabilities } from './features.ts'
 import { isLarge, metaHeaders, postHeaders, stripEtag, toHead, type Headers } from './headers.ts'
 import { checkVersion, type LargeObjects } from './large.ts'
-import type { Lister } from './lister.ts'
 import { groupsOf, plainEtag, type Slice } from './manifest.ts'
 import { isOurGroup, manifestOf } from './names.ts'
 import { layoutGroups, type Layout, type Ownership } from './ownership.ts'
 import { encodePath, encodeSegment } from './path.ts'
 import type { Segments } from './segments.ts'
-
-export interface WriterOptions {
-  readonly client: SwiftClient
-  readonly container: string
-  readonly capabilities: Capabilities
-  readonly segments: Segments
-  readonly ownership: Ownership
-  readonly large: LargeObjects
-  readonly lister: Lister
-  readonly log: Log
-  readonly md5: (body: Body) => Promise<string>
-}
-
-type Conditions = WriteConditions & { readonly signal?: AbortSignal }
-
-interface NewManifest {
-  readonly key: Key
-  readonly slices: readonly Slice[]
-  readonly headers: Headers
-  readonly options: Conditions
-  /** What it replaces. */
-  readonly old: Layout | undefined
-  /** The object that has the segments now, or the key itself. */
-  readonly from: Key
-  /** The upload that it completes. */
-  readonly upload?: Upload
-}
 
 export class Writer {
   readonly #options: WriterOptions
