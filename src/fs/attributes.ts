@@ -54,12 +54,13 @@ async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
   if (cached) return applyMeta(ctx, node, cached)
   try {
     const head = await ask(ctx, node, content.version)
-    if (node.meta || node.content !== content) return
+    if (node.meta) return
+    // It was sent, copied or replaced meanwhile.
+    if (node.content !== content) return void (await loadMeta(ctx, node))
     if (key === node.key) applyHead(ctx, node, head)
     else if (head.etag === etag) applyMeta(ctx, node, head.meta)
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
-    // It was sent, copied or replaced meanwhile.
     if (node.content !== content) return void (await loadMeta(ctx, node))
     if (!ctx.writeBack.get(node.key)) detach(ctx, node)
     throw new FsError('ENOENT', `${key} is gone from the bucket`, error)

@@ -1,5 +1,6 @@
 /** Keys whose content others need first: those are hurried; where they wait in a circle, one is fetched. */
-import type { Key } from '../core/types.ts'
+import type { Clock } from '../core/ports.ts'
+import type { Key, Milliseconds } from '../core/types.ts'
 import type { Desired } from '../core/state.ts'
 import type { Agenda } from './agenda.ts'
 import type { ExecutorPorts } from './executor.ts'
@@ -9,11 +10,15 @@ import type { Ledger } from './ledger.ts'
 import { materialise } from './materialise.ts'
 import { circleThrough, nextAction } from './plan.ts'
 
+/** How often a key that somebody waits for asks whether it may go. */
+const AGAIN: Milliseconds = 1000
+
 export interface BlockedPorts {
   readonly agenda: Agenda
   readonly ledger: Ledger
   readonly failures: Failures
   readonly executor: ExecutorPorts
+  readonly clock: Clock
   /** The state's content is in a staged file now. Throws FsError. */
   fetched(state: KeyState, desired: Desired): void
 }
@@ -27,7 +32,7 @@ export class Blocked {
 
   /** Others need its content: they go first, as urgently as it. */
   wait(state: KeyState, on: readonly Key[]): void {
-    const { ledger, agenda, failures } = this.#ports
+    const { ledger, agenda, failures, clock } = this.#ports
     const { states } = ledger
     if (circleThrough(state.key, key => this.#waitsOn(key)) !== undefined) {
       const other = states.get(on[0]!)
@@ -37,10 +42,13 @@ export class Blocked {
     for (const key of on) {
       const other = states.get(key)
       if (!other || other.busy) continue
-      if (other.parked && !failures.stuckBehind(state, other)) continue
+      if (!failures.stuckBehind(state, other)) continue
       if (other.open && state.waiters.length === 0) continue
-      agenda.urge(key, state.waiters.length > 0 ? 0 : Math.min(other.due, state.due))
+      const urgent = state.waiters.length > 0 && other.failures === 0
+      agenda.urge(key, urgent ? 0 : Math.min(other.due, Math.max(state.due, clock.now())))
     }
+    // What it waits for may fail, or be held open: somebody has to ask again.
+    if (state.waiters.length > 0) agenda.urge(state.key, clock.now() + AGAIN)
   }
 
   #waitsOn(key: Key): readonly Key[] {

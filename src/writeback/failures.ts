@@ -51,29 +51,33 @@ export class Failures {
     }
     if (!error.passing && state.rev !== rev) return agenda.schedule(state, state.due)
     if (!error.passing) return this.#park(state, error)
-    const { patience } = this.#ports
-    rejectWaiters(
-      state,
-      error,
-      ({ since }) => now - Math.max(since, state.failingSince) >= patience,
-    )
+    this.#losePatience(state, error, state.failingSince)
     const wait = Math.max(backoff(state.failures, random), error.details.retryAfter ?? 0)
     agenda.schedule(state, now + wait)
   }
 
   /**
-   * `state` cannot go before `other`, which is parked. Those who have waited since before that hear why; for
-   * those who came later `other` is tried once more: true.
+   * `state` cannot go before `other`. Where that is parked, those who have waited since before that hear why; for
+   * those who came later it is tried once more: true.
    */
   stuckBehind(state: KeyState, other: KeyState): boolean {
-    const { parked } = other
-    if (!parked) return false
+    const { parked, lastError, failingSince } = other
+    if (!parked) {
+      if (other.failures > 0 && lastError) this.#losePatience(state, lastError, failingSince)
+      return true
+    }
     const error =
       other.lastError ?? asStoreError(new Error(parked.message), 'write-back', other.key)
     rejectWaiters(state, error, ({ since }) => since <= parked.at)
     if (state.waiters.length === 0) return false
     other.parked = undefined
     return true
+  }
+
+  #losePatience(state: KeyState, error: StoreError, failingSince: Milliseconds): void {
+    const { patience, clock } = this.#ports
+    const now = clock.now()
+    rejectWaiters(state, error, ({ since }) => now - Math.max(since, failingSince) >= patience)
   }
 
   #tell(state: KeyState, { kind, message, details, passing }: StoreError): void {

@@ -68,8 +68,7 @@ export class WriteBack {
       sentWhole: ({ stage }) => stage.size <= this.wholeLimit,
     })
     this.#blocked = new Blocked({
-      ...shared,
-      executor: this.#ports,
+      ...{ ...shared, clock: options.clock, executor: this.#ports },
       fetched: ({ key, stored }, desired) => {
         this.change([{ key, desired, stored }])
         this.#events?.advanced(key)

@@ -1,6 +1,7 @@
 /** Runs operations on a core, as a program and its kernel would, and compares a core and its bucket with the model. */
 /* oxlint-disable typescript/switch-exhaustiveness-check -- each switch hands on what is not its own */
 import { isDeepStrictEqual } from 'node:util'
+import { keyOf } from '../../src/core/key-name.ts'
 import { readAttributes } from '../../src/core/metadata.ts'
 import { FsError } from '../../src/core/errors.ts'
 import { xattrsOf } from '../../src/core/user-xattrs.ts'
@@ -293,7 +294,7 @@ export async function bucketDifferences(core: Core, model: ReferenceModel): Prom
   const { defaults } = core.context.options
   const known = new Set<string>()
   for (const [path, entry] of model.all()) {
-    const key = entry.kind === 'directory' ? `${path}/` : path
+    const key = keyOf(path.split('/'), entry.kind === 'directory' ? 'directory' : 'file')!
     known.add(key)
     const object = objects.get(key)
     if (!object) {
