@@ -53,7 +53,9 @@ async function inBackground(args: Arguments, io: Io, words: readonly string[]): 
   const logFile = logFileOf(config, io.env)
   const outcome = await startDaemon({
     args: [
-      ...[io.script, 'mount', '--foreground'],
+      io.script,
+      'mount',
+      '--foreground',
       ...(args['no-supervise'] === true ? [] : ['--supervise']),
       ...unsupervised(words).slice(1),
     ],

@@ -1,7 +1,6 @@
 /** What the write-back reports: nodes become clean, and two writers of one key are kept apart. */
-import { StoreError } from '../core/errors.ts'
 import type { Key, ObjectMeta } from '../core/types.ts'
-import type { ObjectHead, Stored } from '../store/store.ts'
+import type { Stored } from '../store/store.ts'
 import type { WriteBackEvents } from '../writeback/writeback.ts'
 import type { FsContext } from './context.ts'
 import { resolveConflict } from './conflict.ts'
@@ -65,14 +64,4 @@ function advanced(ctx: FsContext, key: Key): void {
   if (content.from !== 'stage' || node.content.is !== 'stored') return
   node.content = { is: 'staged', staged: ctx.staged.use(content.stage) }
   node.meta ??= meta
-}
-
-/** The head of a key, or undefined when nothing is there. */
-export async function headOf(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
-  try {
-    return await ctx.store.head(key)
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'not-found') return undefined
-    throw error
-  }
 }

@@ -6,7 +6,7 @@ import { childKey, childName } from '../core/key-name.ts'
 import type { Key } from '../core/types.ts'
 import type { ListedObject, ListPage, ObjectStore } from '../store/store.ts'
 import type { FsContext } from './context.ts'
-import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
+import { isDir, type DirNode, type FileNode } from './node.ts'
 import { attach, detach, newDir, newFile } from './tree.ts'
 
 /** What a listing of one directory found. */
@@ -315,5 +315,3 @@ function mergeTree(
     mergeTree(ctx, child, groups, started, at)
   }
 }
-
-export type { Node }

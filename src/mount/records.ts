@@ -44,11 +44,6 @@ export function writeRecord(folder: string, record: MountRecord): () => void {
   return () => rmSync(file, { force: true })
 }
 
-/** The live mount at an absolute path, if it is one of ours. */
-export function findRecord(mountPoint: string, folders = runFolders()): MountRecord | undefined {
-  return listRecords(folders).find(record => record.mountPoint === mountPoint)
-}
-
 /** All live mounts of this user, by mount point. */
 export function listRecords(folders = runFolders()): readonly MountRecord[] {
   const records: MountRecord[] = []

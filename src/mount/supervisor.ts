@@ -39,11 +39,12 @@ interface Run {
   readonly signal: NodeJS.Signals | null
 }
 
+function ignore(): void {}
+
 /** Resolves with the exit code, when the mount has ended for good. */
 export async function supervise(supervision: Supervision): Promise<number> {
   const supervisor = new Supervisor(supervision)
   const onSignal = (signal: NodeJS.Signals) => supervisor.told(signal)
-  const ignore = () => {}
   for (const signal of SIGNALS) process.on(signal, onSignal)
   process.on('SIGHUP', ignore)
   try {

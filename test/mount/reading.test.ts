@@ -66,7 +66,7 @@ await onServers('odd names', async (t, { mount, client }) => {
 
 await onServers(
   'ranged GETs with If-Match, read ahead, many readers',
-  async (t, { mount, proxy, client, ...s }) => {
+  async (t, { mount, proxy, ...s }) => {
     const m = await mount()
     await m.sh('head -c 25000000 /dev/urandom >../noise; cp ../noise big')
     await flush(m)

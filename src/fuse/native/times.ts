@@ -25,8 +25,3 @@ export function timesOf(
     mtime: thread.readBigInt64LE(MTIME_AT) * NANOSECONDS,
   }
 }
-
-/** Whether mtime can be told from atime with this build of fuse-native. */
-export function knowsMtime(thread: Buffer): boolean {
-  return thread.length === STRUCT_SIZE
-}
