@@ -9,7 +9,7 @@ import { shell, type ShellResult } from './shell.ts'
 export interface Place {
   dir: string
   /** Runs a line in which `pailfs` is the command and $DIR the mount point. */
-  run(line: string, env?: Record<string, string>): Promise<ShellResult>
+  run: (line: string, env?: Record<string, string>) => Promise<ShellResult>
 }
 
 /** Folders of a user's own; what is mounted there ends with the test. */

@@ -32,12 +32,12 @@ export interface Session {
   /** boto3, past the proxy. */
   client: BucketClient
   /** Mounts the bucket through the proxy; ends with the test. */
-  mount(options?: Partial<MountOptions>): Promise<Mount>
+  mount: (options?: Partial<MountOptions>) => Promise<Mount>
   /**
    * Changing requests since the last `proxy.reset()` that the server did not refuse, by kind. Refused are the few
    * in which pailfs finds out, once a mount, whether the server enforces conditions.
    */
-  changes(): Record<string, number>
+  changes: () => Record<string, number>
 }
 
 /** One subtest a kind of server, each with its own bucket. */
