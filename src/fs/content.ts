@@ -43,7 +43,8 @@ export async function withSource<T>(
       const replaced = error instanceof StoreError && ['changed', 'not-found'].includes(error.kind)
       if (!replaced || tries >= 3) throw error
       // Known by now, or still under way or without a reply.
-      if (sourceTag(node) === source && !(await recognise(ctx, node))) throw error
+      const known = sourceTag(node) !== source || (await recognise(ctx, node))
+      if (!known && sourceTag(node) === source) throw error
     }
   }
 }

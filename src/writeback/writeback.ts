@@ -60,15 +60,15 @@ export class WriteBack {
       parked: state => this.#unblock(state.desired),
     })
     this.#ahead = new SendAhead(this.#ports, options.log)
-    const shared = { agenda: this.#agenda, ledger: this.#ledger, failures: this.#failures }
+    const own = { agenda: this.#agenda, ledger: this.#ledger, failures: this.#failures, ...options }
     this.#turns = new UploadTurns({
-      ...shared,
-      log: options.log,
+      ...own,
       uploads: this.#uploads,
       sentWhole: ({ stage }) => stage.size <= this.wholeLimit,
     })
     this.#blocked = new Blocked({
-      ...{ ...shared, clock: options.clock, executor: this.#ports },
+      ...own,
+      executor: this.#ports,
       fetched: ({ key, stored }, desired) => {
         this.change([{ key, desired, stored }])
         this.#events?.advanced(key)
