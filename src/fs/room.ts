@@ -8,6 +8,8 @@ import type { FsContext } from './context.ts'
 import type { FileNode } from './node.ts'
 
 const LOOK_AGAIN: Milliseconds = 100
+/** Nothing to send for so long: nothing will be freed. */
+const SURE: Milliseconds = 2000
 /** Below the kernel link's own deadline of five minutes. */
 const LONGEST: Milliseconds = 240_000
 
@@ -21,7 +23,7 @@ export async function withRoom(
   const start = clock.now()
   let least = Infinity
   let freedAt = start
-  let synced = false
+  let hopeAt = start
   for (;;) {
     try {
       return await work()
@@ -34,10 +36,10 @@ export async function withRoom(
       }
       const { roomPatience = 0 } = options
       if (now - freedAt >= roomPatience || now - start >= LONGEST) throw error
+      if (writeBack.makeRoom(node.key)) hopeAt = now
       // What was sent already may be on the disk until the next sync.
-      if (!writeBack.makeRoom(node.key) && synced) throw error
+      if (now - hopeAt >= SURE) throw error
       await journal.sync().catch(() => {})
-      synced = true
     }
     await new Promise<void>(resolve => clock.after(LOOK_AGAIN, resolve))
   }

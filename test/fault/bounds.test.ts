@@ -40,7 +40,7 @@ await onServers(
       }
     })()
     const before = performance.now()
-    const one = `for i in $(seq $FROM 2 ${FILES}); do cat ../block > f$i && echo $i >> f$i; done`
+    const one = `for i in $(seq $FROM 2 ${FILES}); do cat ../block > f$i && echo $i >> f$i || exit 1; done`
     await Promise.all(
       ['1', '2'].map(from => mount.sh(one, { env: { FROM: from }, timeout: 240_000 })),
     )
