@@ -34,7 +34,7 @@ t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
   })
   await run('ls m/fault-denied')
   t.match(await run('pailfs why m'), {
-    out: /\/fault-denied: getattr: EACCES: denied: Access Denied .*requestId=REQ1/,
+    out: /\/fault-denied: (?:getattr|lookup): EACCES: denied: Access Denied .*requestId=REQ1/,
   })
   const { pid, logFile } = (
     JSON.parse((await run('pailfs status --json m')).out) as { pid: number; logFile: string }[]
