@@ -29,6 +29,7 @@ export async function resolveConflict(
   if (!state) return 'ours'
   const node = ctx.unsettled.get(key)
   const gone = await lacksSource(ctx, key, head, state.desired)
+  if (gone && (await sourceMoved(ctx, key))) return 'ours'
   if (ctx.writeBack.get(key) !== state) return 'ours'
   if (!head) {
     // Theirs is gone again: ours may go in its place, unless it was to be made from what is gone.
@@ -79,6 +80,22 @@ async function lacksSource(
   return there?.etag !== source.etag
 }
 
+/**
+ * Whether the version that a key's content was to come from was replaced by a request of our own under its old name,
+ * whose reply was lost: it comes from the new one from now on. Rejects with StoreError.
+ */
+async function sourceMoved(ctx: FsContext, key: Key): Promise<boolean> {
+  const desired = ctx.writeBack.get(key)?.desired
+  const source = desired && sourceOf(desired)
+  if (!source || source.key === key || !ctx.writeBack.get(source.key)?.sending) return false
+  const head = await find(ctx, source.key)
+  if (!head || head.etag === source.etag || !(await ctx.writeBack.isOurs(head))) return false
+  if (!ctx.writeBack.get(source.key)?.sending) return false
+  ctx.writeBack.took({ key: source.key, etag: head.etag, size: head.size }, false)
+  const now = ctx.writeBack.get(key)?.desired
+  return now !== undefined && sourceOf(now)?.etag === head.etag
+}
+
 /** Our own request made the version: the record goes on from it, and a node whose bytes are in it is of it. */
 function takeOver(
   ctx: FsContext,
@@ -103,8 +120,9 @@ function takeOver(
  * to come or was lost: they can be read from the new one then. Rejects with StoreError.
  */
 export async function recognise(ctx: FsContext, node: FileNode): Promise<boolean> {
-  if (!ctx.writeBack.get(node.key)?.sending) return false
   const { key } = node
+  if (await sourceMoved(ctx, key)) return true
+  if (!ctx.writeBack.get(key)?.sending) return false
   const head = await find(ctx, key)
   if (!head || !(await ctx.writeBack.isOurs(head))) return false
   const state = ctx.writeBack.get(key)

@@ -61,6 +61,9 @@ function advanced(ctx: FsContext, key: Key): void {
   if (!node || isDir(node) || state?.desired.is !== 'present') return
   const { content, meta } = state.desired
   if (content.from === 'stored' && node.content.is === 'staged') become(ctx, node, content.source)
+  else if (content.from === 'stored' && node.content.is === 'stored') {
+    node.content = { is: 'stored', version: content.source }
+  }
   if (content.from !== 'stage' || node.content.is !== 'stored') return
   node.content = { is: 'staged', staged: ctx.staged.use(content.stage) }
   node.meta ??= meta

@@ -25,6 +25,13 @@ export interface Outcome {
   readonly upload?: string
 }
 
+/** How an action ended. */
+export interface Finish {
+  readonly stored: Stored | undefined
+  readonly outcome?: Outcome
+  readonly error?: unknown
+}
+
 const EMPTY: ObjectMeta = { user: {} }
 
 /** The preconditions and metadata of a write for this key, as it stands now. */

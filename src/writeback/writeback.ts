@@ -12,8 +12,8 @@ import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Blocked } from './blocked.ts'
 import { Deletes } from './deletes.ts'
-import { compareFirst, run } from './executor.ts'
-import type { ExecutorPorts, Outcome } from './executor.ts'
+import { compareFirst, run, type Finish } from './executor.ts'
+import type { ExecutorPorts } from './executor.ts'
 import { Failures } from './failures.ts'
 import { newState, settledForm, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
@@ -26,6 +26,7 @@ import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
 import { UploadTurns } from './upload-turns.ts'
 import { makeRoom } from './make-room.ts'
+import { follow } from './followers.ts'
 import { SendAhead } from './send-ahead.ts'
 import { addWaiter, atMost, refuseWaiter, resolveWaiters } from './waiters.ts'
 
@@ -301,6 +302,7 @@ export class WriteBack {
     state.lastError = undefined
     if (outcome?.upload !== undefined && outcome.upload === state.upload?.id)
       state.upload = undefined
+    if (stored) this.#follow(state, { key: state.key, etag: stored.etag, size: stored.size })
     state.stored = stored
       ? { is: 'version', etag: stored.etag, size: stored.size }
       : { is: 'absent' }
@@ -374,8 +376,13 @@ export class WriteBack {
     if (copied || sourceOf(desired)?.key === source.key) {
       this.#ledger.enter(state, rebased(desired, source, this.#o.staged), true)
     }
+    this.#follow(state, source)
     const { etag, size } = source
     this.learn(source.key, { is: 'version', etag, size })
+  }
+
+  #follow(state: KeyState, now: Source): void {
+    follow(this.#ledger, this.#o.staged, state.stored, now, key => this.#events?.advanced(key))
   }
 
   #remove(state: KeyState): void {
@@ -390,10 +397,4 @@ export class WriteBack {
     const waiting = key === undefined ? undefined : this.#ledger.states.get(key)
     if (waiting && !waiting.busy) this.#schedule(waiting, waiting.due)
   }
-}
-
-interface Finish {
-  readonly stored: Stored | undefined
-  readonly outcome?: Outcome
-  readonly error?: unknown
 }
