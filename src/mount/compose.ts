@@ -14,8 +14,7 @@ import type { Milliseconds } from '../core/types.ts'
 import type { MountControl } from '../control/api.ts'
 import type { FileSystem } from '../fs/api.ts'
 import { createFileSystem } from '../fs/filesystem.ts'
-import { openJournal, type OpenedJournal } from '../journal/lmdb-journal.ts'
-import { recover } from '../journal/recovery.ts'
+import { openJournal } from '../journal/lmdb-journal.ts'
 import type { Counters } from '../observe/metrics.ts'
 import { keepExtras } from '../store/kept-extras.ts'
 import { withRetry } from '../store/retry.ts'
@@ -81,7 +80,6 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     log,
     about: { bucket: config.source.bucket, prefix: config.source.prefix },
   })
-  tidyJournal(journal, log)
   const staged = new StagedFiles(journal, partLayout(undefined, raw.limits, config.partSize))
   const writeBack = new WriteBack({
     ...ports,
@@ -136,19 +134,5 @@ function fsOptions(config: Config) {
     roomPatience: config.store.readTimeout,
     directoryType: config.source.family === 'swift' ? SWIFT_DIRECTORY : S3_DIRECTORY,
     host: hostname().replaceAll(/[^\w.-]/g, '_'),
-  }
-}
-
-/** Before the journal is used: left-over staged files go, and records that have lost theirs are told of. */
-function tidyJournal(journal: OpenedJournal, log: Log): void {
-  const { leftOver, missing, doubtful } = recover({
-    records: [...journal.records()],
-    stages: journal.stages(),
-    doubtful: journal.doubtful,
-  })
-  for (const id of leftOver) journal.removeStage(id)
-  for (const { key } of missing) log.error('staged data is missing', { key })
-  for (const { key } of doubtful) {
-    log.warn('written shortly before a power cut and not synced', { key })
   }
 }
