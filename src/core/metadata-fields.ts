@@ -73,6 +73,11 @@ export const TARGET_FIELDS: readonly Field<string>[] = [
   { name: 'gcsfuse-symlink-target', parse: String, format: String },
 ]
 
+/** geesefs and pailfs: a device's number. */
+export const RDEV_FIELDS: readonly Field<number>[] = [
+  { name: 'rdev', parse: formats.parseDevice, format: String },
+]
+
 /** gcsfuse: `true` says that the body is a symlink's target. */
 export const IS_SYMLINK = 'goog-reserved-file-is-symlink'
 

@@ -14,6 +14,12 @@ export function parseId(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff ? Number(text) : undefined
 }
 
+/** A device's number: decimal, or hexadecimal after `0x`. */
+export function parseDevice(text: string): number | undefined {
+  if (!/^(\d{1,10}|0x[0-9a-f]{1,8})$/i.test(text)) return undefined
+  return Number(text) <= 0xffff_ffff ? Number(text) : undefined
+}
+
 /** Octal digits: bare permissions, or with the type. */
 export function parseOctal(text: string): number | undefined {
   return /^[0-7]{1,7}$/.test(text) ? checked(Number.parseInt(text, 8)) : undefined

@@ -1,7 +1,7 @@
 /** From an object's head to POSIX attributes, whoever wrote the object. */
 import { isDirectoryType, isLinkType } from './content-type.ts'
 import * as fields from './metadata-fields.ts'
-import { defaultPerm, kindOfMode } from './posix.ts'
+import { defaultPerm, isDevice, isSpecial, kindOfMode } from './posix.ts'
 import type { AttributeDefaults, AttributeSource, PosixKind, ReadAttributes } from './posix.ts'
 
 /** The longest target that a symlink can have, in bytes (PATH_MAX without the NUL). */
@@ -22,6 +22,7 @@ export function readAttributes(head: AttributeSource, defaults: AttributeDefault
     gid: fields.valueOf(user, fields.GID_FIELDS) ?? defaults.gid,
     mtime:
       fields.valueOf(user, fields.MTIME_FIELDS) ?? BigInt(Math.trunc(head.modified)) * 1_000_000n,
+    ...(isDevice(kind) && { rdev: fields.valueOf(user, fields.RDEV_FIELDS) ?? 0 }),
     ...(kind === 'symlink' && target !== undefined && { symlinkTarget: target }),
   }
 }
@@ -48,6 +49,6 @@ function kindOf(
   if (link) return size > 0 && size <= TARGET_MAX ? 'symlink' : 'file'
   const marker = isDirectoryType(meta.contentType) || key.endsWith(FOLDER)
   const kind = stored ?? (marker ? 'directory' : 'file')
-  // A directory has no bytes: where there are some, they must stay within reach.
-  return kind === 'directory' && size > 0 ? 'file' : kind
+  // None of these has bytes: where there are some, they must stay within reach.
+  return (kind === 'directory' || isSpecial(kind)) && size > 0 ? 'file' : kind
 }

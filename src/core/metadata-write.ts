@@ -30,6 +30,7 @@ export function writeAttributes(
   own(user, 'gid', attrs.gid === defaults.gid ? undefined : attrs.gid, fields.GID_FIELDS)
   correct(user, fields.MTIME_FIELDS, attrs.mtime)
   own(user, 'mtime', attrs.mtime, fields.MTIME_FIELDS)
+  writeDevice(user, attrs)
   writeTarget(user, attrs)
   return user
 }
@@ -37,9 +38,9 @@ export function writeAttributes(
 function writeMode(user: MutableUser, attrs: PosixAttributes, defaults: AttributeDefaults): void {
   const { kind } = attrs
   const usual = posix.defaultPerm(kind, defaults)
-  const typeNeeded = kind === 'symlink' || kind === 'special'
+  const typeNeeded = kind === 'symlink' || posix.isSpecial(kind)
   const perm = attrs.perm ?? (typeNeeded ? usual : undefined)
-  const type = typeOf(kind, user)
+  const type = posix.TYPE_OF_KIND[kind]
   // A directory whose key has no slash may be known by its mode only: one that has a mode keeps it.
   const keep = typeNeeded || perm !== usual || (kind === 'directory' && user['mode'] !== undefined)
   const mode = perm === undefined ? undefined : type | perm
@@ -47,12 +48,10 @@ function writeMode(user: MutableUser, attrs: PosixAttributes, defaults: Attribut
   own(user, 'mode', keep ? mode : undefined, fields.MODE_FIELDS)
 }
 
-function typeOf(kind: PosixAttributes['kind'], user: User): number {
-  if (kind === 'file') return posix.S_IFREG
-  if (kind === 'directory') return posix.S_IFDIR
-  if (kind === 'symlink') return posix.S_IFLNK
-  const before = fields.valueOf(user, fields.MODE_FIELDS) ?? 0
-  return posix.kindOfMode(before) === 'special' ? before & posix.S_IFMT : posix.S_IFIFO
+/** A file's field of that name is no number of ours: rclone keeps one with each file. */
+function writeDevice(user: MutableUser, { kind, rdev = 0 }: PosixAttributes): void {
+  if (!posix.isDevice(kind)) return
+  own(user, 'rdev', rdev === 0 ? undefined : rdev, fields.RDEV_FIELDS)
 }
 
 function writeTarget(user: MutableUser, { kind, symlinkTarget }: PosixAttributes): void {

@@ -11,6 +11,7 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'mtime',
   'atime',
   'ctime',
+  'rdev',
   // s3fs: extended attributes as JSON, shown one by one.
   'xattr',
   '--symlink-target',

@@ -1,8 +1,10 @@
 /** An object as POSIX has it: the words that reading and writing metadata share. */
 import type { Bytes, Key, Milliseconds, Nanoseconds, ObjectMeta } from './types.ts'
 
-/** `special`: a device, FIFO or socket that somebody stored; it can be seen, renamed and removed. */
-export type PosixKind = 'file' | 'directory' | 'symlink' | 'special'
+/** What the kernel works on by itself: here only its name, mode and number are kept, on an empty object. */
+export type SpecialKind = 'fifo' | 'socket' | 'character' | 'block'
+
+export type PosixKind = 'file' | 'directory' | 'symlink' | SpecialKind
 
 /** What can be kept with an object. On writing, what is absent is not kept. */
 export interface PosixAttributes {
@@ -12,6 +14,8 @@ export interface PosixAttributes {
   readonly uid?: number
   readonly gid?: number
   readonly mtime?: Nanoseconds
+  /** A device's number in Linux's 32 bits (12 of major, 20 of minor). */
+  readonly rdev?: number
   /** Only where it is kept in metadata; otherwise a symlink's target is the object's body. */
   readonly symlinkTarget?: string
 }
@@ -51,19 +55,43 @@ export const S_IFREG = 0o100000
 export const S_IFLNK = 0o120000
 export const S_IFSOCK = 0o140000
 
-const KINDS: ReadonlyMap<number, PosixKind> = new Map([
-  [S_IFIFO, 'special'],
-  [S_IFCHR, 'special'],
-  [S_IFDIR, 'directory'],
-  [S_IFBLK, 'special'],
-  [S_IFREG, 'file'],
-  [S_IFLNK, 'symlink'],
-  [S_IFSOCK, 'special'],
-])
+/** The type bits of each kind. */
+export const TYPE_OF_KIND: Readonly<Record<PosixKind, number>> = {
+  file: S_IFREG,
+  directory: S_IFDIR,
+  symlink: S_IFLNK,
+  fifo: S_IFIFO,
+  socket: S_IFSOCK,
+  character: S_IFCHR,
+  block: S_IFBLK,
+}
+
+const KINDS: ReadonlyMap<number, PosixKind> = new Map(
+  (Object.keys(TYPE_OF_KIND) as PosixKind[]).map(kind => [TYPE_OF_KIND[kind], kind]),
+)
 
 /** The kind that a mode's type bits say; undefined for bare permissions and for what is no type. */
 export function kindOfMode(mode: number): PosixKind | undefined {
   return KINDS.get(mode & S_IFMT)
+}
+
+export function isSpecial(kind: PosixKind): kind is SpecialKind {
+  return kind !== 'file' && kind !== 'directory' && kind !== 'symlink'
+}
+
+/** Whether it has a number. */
+export function isDevice(kind: PosixKind): boolean {
+  return kind === 'character' || kind === 'block'
+}
+
+/** What mknod(2) is to make; undefined for what it cannot. Without type bits it is a file. */
+export function nodeOfMknod(
+  mode: number,
+  rdev: number,
+): 'file' | { readonly kind: SpecialKind; readonly rdev: number } | undefined {
+  const kind = (mode & S_IFMT) === 0 ? 'file' : kindOfMode(mode)
+  if (kind === undefined || kind === 'directory' || kind === 'symlink') return undefined
+  return kind === 'file' ? kind : { kind, rdev: isDevice(kind) ? rdev : 0 }
 }
 
 /** The permissions of an object that says nothing. */

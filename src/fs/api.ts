@@ -2,9 +2,10 @@
  * The file system as a kernel's protocol sees it: inode numbers and handles, never paths.
  * Everything rejects with `FsError` and nothing else. `fuse/` speaks to this and to nothing below it.
  */
+import type { PosixKind, SpecialKind } from '../core/posix.ts'
 import type { Bytes, HandleId, Ino, Nanoseconds } from '../core/types.ts'
 
-export type FileKind = 'file' | 'directory' | 'symlink'
+export type FileKind = PosixKind
 
 /** All that stat tells. */
 export interface Attr {
@@ -16,6 +17,8 @@ export interface Attr {
   readonly gid: number
   readonly size: Bytes
   readonly nlink: number
+  /** A device's number, in Linux's 32 bits; absent: none. */
+  readonly rdev?: number
   readonly mtime: Nanoseconds
   readonly ctime: Nanoseconds
   readonly atime: Nanoseconds
@@ -53,6 +56,12 @@ export interface FsStat {
   readonly nameMax: number
 }
 
+export interface SpecialFile {
+  readonly kind: SpecialKind
+  /** Of a device; 0 for the others. */
+  readonly rdev: number
+}
+
 /** Who asks, where the kernel's edge can tell (fuse-native can't): the owner of what is made. */
 export interface Caller {
   readonly uid: number
@@ -67,6 +76,8 @@ export interface FileSystem {
 
   mkdir(parent: Ino, name: string, perm: number, caller?: Caller): Promise<Attr>
   symlink(parent: Ino, name: string, target: string, caller?: Caller): Promise<Attr>
+  /** A FIFO, socket or device: the kernel does its work, only its name and attributes are kept. */
+  mknod(parent: Ino, name: string, what: SpecialFile, perm: number, caller?: Caller): Promise<Attr>
   unlink(parent: Ino, name: string): Promise<void>
   rmdir(parent: Ino, name: string): Promise<void>
   /** Replaces an existing target as rename(2) says; `noReplace` answers EEXIST instead. */

@@ -21,7 +21,9 @@ export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
   node.gid = read.gid
   node.mtime = read.mtime
   node.ctime = read.mtime
-  if (!isDir(node)) node.kind = read.kind === 'symlink' ? 'symlink' : 'file'
+  if (isDir(node)) return
+  node.kind = read.kind === 'directory' ? 'file' : read.kind
+  node.rdev = read.rdev ?? 0
 }
 
 /** What the bucket says of a clean file now. */

@@ -70,8 +70,9 @@ export function commit(ctx: FsContext, changes: readonly Change[], present: read
 export function stampMeta(ctx: FsContext, node: Node): void {
   const { defaults } = ctx.options
   const { kind, perm, uid, gid, mtime } = node
+  const rdev = isDir(node) ? 0 : node.rdev
   const before = node.meta ?? freshMeta(ctx, node)
-  const user = writeAttributes({ kind, perm, uid, gid, mtime }, defaults, before.user)
+  const user = writeAttributes({ kind, perm, uid, gid, mtime, rdev }, defaults, before.user)
   node.meta = { ...before, user }
   node.metaDirty = true
 }

@@ -17,7 +17,7 @@ import { eventsOf } from './events.ts'
 import { existing } from './find.ts'
 import { readThrough } from './habit.ts'
 import { loadDir } from './listing.ts'
-import { makeDir, makeFile, makeSymlink } from './make.ts'
+import { makeDir, makeFile, makeSpecial, makeSymlink } from './make.ts'
 import { attrOf, isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
 import { close, flush, fsync, handleOf, openFile, type FileHandle } from './open.ts'
 import { Recent } from './recent.ts'
@@ -127,6 +127,11 @@ class Operations implements FileSystem {
   async symlink(...args: Parameters<FileSystem['symlink']>): Promise<Attr> {
     const [parent, name, target, caller] = args
     return attrOf(await makeSymlink(this.#ctx, dirOf(this.#ctx, parent), name, target, caller))
+  }
+
+  async mknod(...args: Parameters<FileSystem['mknod']>): Promise<Attr> {
+    const [parent, name, what, perm, caller] = args
+    return attrOf(await makeSpecial(this.#ctx, dirOf(this.#ctx, parent), name, what, perm, caller))
   }
 
   async unlink(parent: Ino, name: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { FsError } from '../core/errors.ts'
 import type { StoredState } from '../core/state.ts'
 import type { Key } from '../core/types.ts'
-import type { Caller } from './api.ts'
+import type { Caller, SpecialFile } from './api.ts'
 import { checkNoBucket, holdsBuckets, makeBucket } from './buckets.ts'
 import { changeOf, commit, freshMeta, stampMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
@@ -52,6 +52,22 @@ export async function makeSymlink(
   const node = newFile(ctx, key, content)
   node.kind = 'symlink'
   own(node, 0o777, caller)
+  return enter(ctx, parent, name, node)
+}
+
+/** An empty object, which its metadata makes a FIFO, socket or device. */
+export async function makeSpecial(
+  ctx: FsContext,
+  parent: DirNode,
+  name: string,
+  { kind, rdev }: SpecialFile,
+  perm: number,
+  caller: Caller | undefined,
+): Promise<FileNode> {
+  const key = await freeKey(ctx, parent, name, 'file')
+  const node = newFile(ctx, key, { is: 'inline', bytes: new Uint8Array() })
+  Object.assign(node, { kind, rdev })
+  own(node, perm, caller)
   return enter(ctx, parent, name, node)
 }
 

@@ -43,7 +43,9 @@ interface NodeBase {
 }
 
 export interface FileNode extends NodeBase {
-  kind: 'file' | 'symlink'
+  kind: Exclude<FileKind, 'directory'>
+  /** A device's number. */
+  rdev: number
   content: FileContent
   /** When the bucket last answered a question of its own for this file. */
   answeredAt: Milliseconds
@@ -95,7 +97,8 @@ export function attrOf(node: Node): Attr {
     return { ino, kind, perm, uid, gid, size: 4096, nlink: linksOf(node), mtime, ctime, atime }
   }
   const nlink = node.parent ? 1 : 0
-  return { ino, kind, perm, uid, gid, size: sizeOf(node), nlink, mtime, ctime, atime }
+  const { rdev } = node
+  return { ino, kind, perm, uid, gid, rdev, size: sizeOf(node), nlink, mtime, ctime, atime }
 }
 
 /** 2 and one for each directory in it; 1, which says "not counted", where not all are known. */

@@ -1,5 +1,6 @@
 /** Handles: opening (an open sees what the bucket holds by then), closing, and what fsync promises. */
 import { FsError, StoreError } from '../core/errors.ts'
+import { isSpecial } from '../core/posix.ts'
 import type { HandleId, ObjectVersion } from '../core/types.ts'
 import { initialWindow, type Window } from '../core/window.ts'
 import type { OpenFlags } from './api.ts'
@@ -31,6 +32,7 @@ export async function openFile(
   flags: OpenFlags,
 ): Promise<FileHandle> {
   if (node.kind === 'symlink') throw new FsError('ELOOP', `${node.name} is a symlink`)
+  if (isSpecial(node.kind)) throw new FsError('ENXIO', `${node.name} has no bytes`)
   // Counted first: what is open is not forgotten while the bucket is asked.
   node.opens += 1
   if (flags.write) hold(ctx, node)

@@ -1,4 +1,6 @@
 /** chmod, chown, utimens, truncate: new attributes, kept in the object's metadata. */
+import { FsError } from '../core/errors.ts'
+import { isSpecial } from '../core/posix.ts'
 import type { Nanoseconds } from '../core/types.ts'
 import type { AttrChange } from './api.ts'
 import { isTop } from './buckets.ts'
@@ -10,6 +12,9 @@ import { nowNs } from './context.ts'
 import { isDir, type Node } from './node.ts'
 
 export async function setAttributes(ctx: FsContext, node: Node, change: AttrChange): Promise<void> {
+  if (change.size !== undefined && isSpecial(node.kind)) {
+    throw new FsError('EINVAL', `${node.name} has no bytes`)
+  }
   if (change.size !== undefined && !isDir(node)) await truncate(ctx, node, change.size)
   const { perm, uid, gid, mtime, atime } = change
   if ([perm, uid, gid, mtime, atime].every(one => one === undefined)) return
@@ -27,6 +32,14 @@ export async function setAttributes(ctx: FsContext, node: Node, change: AttrChan
     // atime is not kept in the bucket: it alone is no reason to send anything.
     if ([perm, uid, gid, mtime].some(one => one !== undefined)) stampMeta(ctx, node)
   })
+}
+
+/**
+ * Before other metadata of a file are changed: its time goes along. Where only LastModified tells it, the request
+ * itself would make it the present.
+ */
+export function keepTime(ctx: FsContext, node: Node): void {
+  if (!isDir(node) && !isTop(ctx, node)) stampMeta(ctx, node)
 }
 
 /** Changes a node whose metadata is loaded and commits it; on a failure it is as it was. */

@@ -15,6 +15,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
   const node: FileNode = {
     ino: ctx.nextIno(),
     kind: 'file',
+    rdev: 0,
     name: '',
     parent: undefined,
     key,

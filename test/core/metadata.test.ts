@@ -8,7 +8,7 @@ import {
   readAttributes,
   writeAttributes,
 } from '../../src/core/metadata.ts'
-import { kindOfMode, type PosixAttributes } from '../../src/core/posix.ts'
+import { isDevice, isSpecial, kindOfMode, type PosixAttributes } from '../../src/core/posix.ts'
 
 const defaults = { uid: 1000, gid: 1000, filePerm: 0o644, dirPerm: 0o755 }
 const SECOND = 1_000_000_000n
@@ -29,7 +29,7 @@ t.test('the mode field, all of type and permission bits, in both notations', asy
   for (const type of TYPES) {
     for (let bits = 0; bits <= 0o7777; bits++) {
       const mode = type | bits
-      const ordinary = bits <= 0o777 && kindOfMode(mode) !== 'special'
+      const ordinary = bits <= 0o777 && !isSpecial(kindOfMode(mode)!)
       const misread = [String(mode), mode.toString(8)].some(text => parseMode(text) !== mode)
       if (misread && ordinary) wrong++
       if (parseMode(`0${mode.toString(8)}`) !== mode || parseMode(formatMode(mode)) !== mode)
@@ -115,6 +115,23 @@ t.test('symlinks', async t => {
   t.match(read({ 'symlink-target': 'x' }), { kind: 'file', symlinkTarget: undefined })
   t.match(read({ mode: '41471' }, { size: 5000 }), { kind: 'file' })
   t.match(read({ mode: '41471' }, { key: 'a/' }), { kind: 'directory' })
+})
+
+t.test('FIFOs, sockets and devices are empty, or they are files', async t => {
+  // As s3fs writes them; it keeps no number of a device.
+  t.match(read({ mode: '4516' }, { size: 0 }), { kind: 'fifo', perm: 0o644 })
+  t.match(read({ mode: '49645' }, { size: 0 }), { kind: 'socket', perm: 0o755 })
+  t.match(read({ mode: '8630' }, { size: 0 }), { kind: 'character', perm: 0o666, rdev: 0 })
+  // As geesefs writes them.
+  t.match(read({ mode: '25008', rdev: '2049' }, { size: 0 }), { kind: 'block', rdev: 0x801 })
+  t.match(read({ mode: '25008', rdev: '0x801' }, { size: 0 }), { kind: 'block', rdev: 0x801 })
+  t.match(read({ mode: '25008', rdev: 'many' }, { size: 0 }), { kind: 'block', rdev: 0 })
+  t.match(read({ mode: '4516' }, { size: 1 }), { kind: 'file', perm: 0o644 })
+  t.match(read({ mode: '33188', rdev: '5' }), { kind: 'file', rdev: undefined })
+  const device = { kind: 'character', perm: 0o620, rdev: 0x501 } as const
+  t.same(writeAttributes(device, defaults, {}), { mode: '8592', rdev: '1281' })
+  t.same(writeAttributes({ kind: 'fifo' }, defaults, {}), { mode: '4516' })
+  t.same(writeAttributes({ kind: 'file', rdev: 0 }, defaults, { rdev: '5' }), { rdev: '5' })
 })
 
 t.test('directories without a slash are empty, or they are files', async t => {
@@ -225,24 +242,27 @@ const foreign = fc.record(
   { requiredKeys: [] },
 )
 const id = fc.oneof(fc.constant(1000), fc.nat({ max: 0xffff_fffe }))
+const KINDS = ['file', 'directory', 'symlink', 'fifo', 'socket', 'character', 'block'] as const
 const attributes = fc.record({
-  kind: fc.constantFrom('file', 'directory', 'symlink', 'special'),
+  kind: fc.constantFrom(...KINDS),
   perm: fc.oneof(fc.constantFrom(0o644, 0o755, 0o777), fc.nat({ max: 0o7777 })),
   uid: id,
   gid: id,
   mtime: time,
+  rdev: fc.oneof(fc.constant(0), fc.nat({ max: 0xffff_ffff })),
   target: fc.option(fc.string({ unit: 'grapheme', minLength: 1 }), { nil: undefined }),
 })
 
 t.test('what is written is read back, whatever was there before', async () => {
   fc.assert(
-    fc.property(attributes, foreign, ({ target, ...rest }, previous) => {
+    fc.property(attributes, foreign, ({ target, rdev, ...common }, previous) => {
+      const rest = isDevice(common.kind) ? { ...common, rdev } : common
       const linked = rest.kind === 'symlink' && target !== undefined
       const attrs: PosixAttributes = linked ? { ...rest, symlinkTarget: target } : rest
       const user = writeAttributes(attrs, defaults, previous)
       if (user['meta1'] !== previous.meta1) return false
       const key = attrs.kind === 'directory' ? 'a/' : 'a'
-      const again = read(user, { key })
+      const again = read(user, { key, size: isSpecial(attrs.kind) ? 0 : 5 })
       const names = Object.keys(again) as (keyof typeof again)[]
       const right = names.length === Object.keys(attrs).length
       return right && names.every(name => again[name] === attrs[name])

@@ -13,11 +13,13 @@ import type {
   FileSystem,
   FsStat,
   OpenFlags,
+  SpecialFile,
 } from '../../src/fs/api.ts'
 
 interface Node {
   readonly ino: Ino
   readonly kind: FileKind
+  rdev: number
   perm: number
   uid: number
   gid: number
@@ -102,6 +104,15 @@ export class MemoryFs implements FileSystem {
 
   async symlink(parent: Ino, name: string, target: string, caller?: Caller): Promise<Attr> {
     return attrOf(this.#add(parent, name, 'symlink', 0o777, caller, target))
+  }
+
+  async mknod(
+    ...[parent, name, what, perm, caller]: [Ino, string, SpecialFile, number, Caller?]
+  ): Promise<Attr> {
+    const node = this.#add(parent, name, what.kind, perm, caller)
+    node.rdev = what.rdev
+    this.calls.push(`mknod ${name}`)
+    return attrOf(node)
   }
 
   async unlink(parent: Ino, name: string): Promise<void> {
@@ -269,6 +280,7 @@ export class MemoryFs implements FileSystem {
     const node: Node = {
       ino,
       kind,
+      rdev: 0,
       perm,
       uid: owner.uid,
       gid: owner.gid,
@@ -344,8 +356,8 @@ export class MemoryFs implements FileSystem {
 }
 
 function attrOf(node: Node): Attr {
-  const { ino, kind, perm, uid, gid, size, nlink, mtime, ctime, atime } = node
-  return { ino, kind, perm, uid, gid, size, nlink, mtime, ctime, atime }
+  const { ino, kind, perm, uid, gid, rdev, size, nlink, mtime, ctime, atime } = node
+  return { ino, kind, perm, uid, gid, rdev, size, nlink, mtime, ctime, atime }
 }
 
 function resize(node: Node, size: number): void {

@@ -5,6 +5,7 @@
  * on a local file system. The kernel has checked permissions and taken the umask off.
  */
 import { FsError } from '../../core/errors.ts'
+import { nodeOfMknod } from '../../core/posix.ts'
 import type { Ino } from '../../core/types.ts'
 import type { Attr, Caller } from '../../fs/api.ts'
 import type { Call } from './call.ts'
@@ -13,8 +14,6 @@ import type { Handler, Session } from './session.ts'
 
 const PERM = 0o7777
 const SETGID = 0o2000
-const S_IFMT = 0o170000
-const S_IFREG = 0o100000
 
 export const nameHandlers: Readonly<Record<number, Handler>> = {
   [OP.lookup](session, call) {
@@ -41,14 +40,18 @@ export const nameHandlers: Readonly<Record<number, Handler>> = {
     })
   },
 
-  /** `struct fuse_mknod_in`: mode, rdev, umask. Plain files only: a bucket has no devices or pipes. */
+  /** `struct fuse_mknod_in`: mode, rdev, umask. */
   [OP.mknod](session, call) {
     const mode = call.u32(0)
+    const what = nodeOfMknod(mode, call.u32(4))
     const name = call.name(16)
     const { fs } = session
     makes(session, call, 'mknod', name.text, async () => {
-      if ((mode & S_IFMT) !== S_IFREG) throw new FsError('EPERM', 'only plain files can be made')
+      if (what === undefined) throw new FsError('EPERM', 'mknod makes no such thing')
       const { owner } = await ownerIn(session, call.ino, call.caller)
+      if (what !== 'file') {
+        return fs.mknod(call.ino, name.fresh(), what, mode & PERM, owner)
+      }
       const flags = { read: false, write: true, append: false, truncate: false }
       const made = await fs.create(call.ino, name.fresh(), mode & PERM, flags, owner)
       await fs.flush(made.handle)

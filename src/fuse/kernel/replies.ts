@@ -4,8 +4,9 @@
  * Each returns whether the kernel took it: what was made for a request that was given up (a handle, a
  * counted look-up) is to be undone.
  */
+import { TYPE_OF_KIND } from '../../core/posix.ts'
 import type { HandleId, Milliseconds, Nanoseconds } from '../../core/types.ts'
-import type { Attr, DirEntry, FileKind, FsStat } from '../../fs/api.ts'
+import type { Attr, DirEntry, FsStat } from '../../fs/api.ts'
 import type { Device } from './device.ts'
 import {
   ATTR,
@@ -19,11 +20,6 @@ import {
   write64,
 } from './protocol.ts'
 
-const TYPE: Readonly<Record<FileKind, number>> = {
-  file: 0o100000,
-  directory: 0o040000,
-  symlink: 0o120000,
-}
 /** What programs are told to use as a buffer. */
 const BLKSIZE = 131_072
 /** df's unit. */
@@ -156,11 +152,11 @@ function putAttr(out: Buffer, at: number, attr: Attr): void {
   putTime(out, at + 24, at + 48, attr.atime)
   putTime(out, at + 32, at + 52, attr.mtime)
   putTime(out, at + 40, at + 56, attr.ctime)
-  out.writeUInt32LE(TYPE[attr.kind] | (attr.perm & 0o7777), at + 60)
+  out.writeUInt32LE(TYPE_OF_KIND[attr.kind] | (attr.perm & 0o7777), at + 60)
   out.writeUInt32LE(attr.nlink, at + 64)
   out.writeUInt32LE(attr.uid, at + 68)
   out.writeUInt32LE(attr.gid, at + 72)
-  out.writeUInt32LE(0, at + 76)
+  out.writeUInt32LE(attr.rdev ?? 0, at + 76)
   out.writeUInt32LE(BLKSIZE, at + 80)
   out.writeUInt32LE(0, at + 84)
 }
@@ -192,7 +188,7 @@ export function putDirent(
   write64(out, at, ino === 0 ? LARGEST_32 : ino)
   write64(out, at + 8, next)
   out.writeUInt32LE(length, at + 16)
-  out.writeUInt32LE(kind === undefined ? 0 : TYPE[kind] >> 12, at + 20)
+  out.writeUInt32LE(kind === undefined ? 0 : TYPE_OF_KIND[kind] >> 12, at + 20)
   for (let byte = end; byte < padded; byte++) out[byte] = 0
   return padded
 }

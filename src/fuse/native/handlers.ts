@@ -88,7 +88,7 @@ function statusHandlers(ops: Operations, guard: Guard, signal: Signals): Record<
     ftruncate: status('ftruncate', (path, fd: number, low: number, high: number) =>
       ops.ftruncate(path, fd, join(low, high)),
     ),
-    mknod: status('mknod', (path, mode: number) => ops.mknod(path, mode)),
+    mknod: status('mknod', (path, mode: number, rdev: number) => ops.mknod(path, mode, rdev)),
     mkdir: status('mkdir', (path, mode: number) => ops.mkdir(path, mode)),
     symlink: status('symlink', (target, path: string) => ops.symlink(target, path)),
     link: status('link', (from, to: string) => ops.link(from, to)),

@@ -9,6 +9,7 @@
  * rename. A kill between the two leaves the new content under its old name and the target's name free.
  */
 import { FsError } from '../../core/errors.ts'
+import { nodeOfMknod } from '../../core/posix.ts'
 import type { HandleId, Ino, Nanoseconds } from '../../core/types.ts'
 import type { Attr, AttrChange, DirEntry, FileSystem } from '../../fs/api.ts'
 import { isForeign } from '../names.ts'
@@ -16,8 +17,6 @@ import { openFlags } from '../open-flags.ts'
 import type { Paths } from './paths.ts'
 
 const PERM = 0o7777
-const S_IFMT = 0o170000
-const S_IFREG = 0o100000
 /** How chown(2) says "leave as it is". */
 const UNCHANGED_ID = 4294967295
 /** fuse-native passes descriptors as signed 32 bits. */
@@ -90,10 +89,14 @@ export class Operations {
     this.#paths.added(to, await this.#fs.link(ino, parent, name))
   }
 
-  /** mknod(2): plain files only; an object store has nothing like a device or a pipe. */
-  async mknod(path: string, mode: number): Promise<void> {
-    const type = mode & S_IFMT
-    if (type !== S_IFREG && type !== 0) throw new FsError('EPERM', 'only plain files can be made')
+  async mknod(path: string, mode: number, rdev: number): Promise<void> {
+    const what = nodeOfMknod(mode, rdev)
+    if (what === undefined) throw new FsError('EPERM', 'mknod makes no such thing')
+    if (what !== 'file') {
+      const { parent, name } = await this.#paths.newPlace(path)
+      this.#paths.added(path, await this.#fs.mknod(parent, name, what, mode & PERM))
+      return
+    }
     const handle = await this.create(path, mode)
     await this.#fs.flush(handle)
     await this.release(handle)

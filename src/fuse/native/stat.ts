@@ -4,19 +4,14 @@
  * Times are milliseconds, unsigned: before 1970 is said as 1970. A mode without a type would be EIO, blocks
  * of 0 would make du say 0. The C code copies the array during the call, so one array serves all.
  */
-import type { Attr, DirEntry, FileKind, FsStat } from '../../fs/api.ts'
+import { S_IFDIR, TYPE_OF_KIND } from '../../core/posix.ts'
+import type { Attr, DirEntry, FsStat } from '../../fs/api.ts'
 import type { Ino, Nanoseconds } from '../../core/types.ts'
 import { isListable } from '../names.ts'
 
 const WORDS = 18
 const TWO_32 = 4294967296
 const LARGEST_32 = TWO_32 - 1
-
-const TYPE: Readonly<Record<FileKind, number>> = {
-  file: 0o100000,
-  directory: 0o040000,
-  symlink: 0o120000,
-}
 
 /** What programs are told to use as a buffer: one request of the kernel. */
 const BLKSIZE = 131_072
@@ -27,14 +22,14 @@ const scratch = new Uint32Array(WORDS)
 
 /** Valid until the next call. */
 export function statWords(attr: Attr): Uint32Array {
-  scratch[0] = TYPE[attr.kind] | (attr.perm & 0o7777)
+  scratch[0] = TYPE_OF_KIND[attr.kind] | (attr.perm & 0o7777)
   scratch[1] = attr.uid
   scratch[2] = attr.gid
   put64(3, attr.size)
   scratch[5] = 0
   scratch[6] = attr.nlink
   scratch[7] = attr.ino
-  scratch[8] = 0
+  scratch[8] = attr.rdev ?? 0
   scratch[9] = BLKSIZE
   put64(10, Math.ceil(attr.size / 512))
   put64(12, milliseconds(attr.atime))
@@ -89,10 +84,10 @@ export function direntWords(listing: Listing): { names: string[]; stats: Uint32A
     stats.push(all.subarray(at, at + WORDS))
     names.push(name)
   }
-  add('.', TYPE.directory, listing.self)
-  add('..', TYPE.directory, listing.above)
+  add('.', S_IFDIR, listing.self)
+  add('..', S_IFDIR, listing.above)
   for (const { name, kind, ino } of listing.entries) {
-    if (isListable(name)) add(name, kind === undefined ? 0 : TYPE[kind], ino)
+    if (isListable(name)) add(name, kind === undefined ? 0 : TYPE_OF_KIND[kind], ino)
   }
   return { names, stats }
 }
