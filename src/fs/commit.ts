@@ -97,16 +97,33 @@ export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
   )
 }
 
+/** The change that takes a child's object away. Where it was its directory's marker too, that becomes an empty one. */
+export function goneOf(ctx: FsContext, dir: DirNode, child: Node): Change {
+  const stored = storedOf(child)
+  if (child.key !== dir.key) return { key: child.key, desired: ABSENT, stored }
+  dir.meta ??= freshMeta(ctx, dir)
+  return { ...changeOf(dir, stored), open: false }
+}
+
 /**
- * The change that keeps an emptied directory in the bucket: without a marker it would vanish with its last file.
- * `without` is the child that is about to go.
+ * The directory, if any, that needs a marker now to stay in the bucket: without one it would vanish with its last
+ * file. `without` is the child that is about to go.
  */
-export function keepEmptied(ctx: FsContext, dir: DirNode, without: Node): readonly Change[] {
-  if (dir === ctx.root || dir.key === '' || !dir.complete || dir.marker !== 'absent') return []
-  if (!dir.key.endsWith('/') || ctx.writeBack.get(dir.key)?.desired.is === 'present') return []
+export function emptiedBy(ctx: FsContext, dir: DirNode, without: Node): readonly DirNode[] {
+  if (dir === ctx.root || dir.key === '' || !dir.complete) return []
   for (const child of dir.children.values()) if (child !== without) return []
-  if (!dir.meta) dir.meta = freshMeta(ctx, dir)
-  return [changeOf(dir, { is: 'absent' })]
+  if (!dir.key.endsWith('/')) {
+    dir.keptEmpty = true
+    return dir.parent ? emptiedBy(ctx, dir.parent, dir) : []
+  }
+  if (dir.marker !== 'absent' || ctx.writeBack.get(dir.key)?.desired.is === 'present') return []
+  dir.meta ??= freshMeta(ctx, dir)
+  return [dir]
+}
+
+/** The changes that make their markers. */
+export function markersFor(dirs: readonly DirNode[]): readonly Change[] {
+  return dirs.map(dir => changeOf(dir, { is: 'absent' }))
 }
 
 /** The times of what was written go to the journal: at each close of a descriptor and before an fsync. */

@@ -46,6 +46,7 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
     const known = dir.children.get(name)
     if (isThere) return seeDir(ctx, dir, name, dirKey)
     if (known && ctx.writeBack.get(known.key)?.desired.is === 'present') return known
+    if (known && isDir(known) && known.keptEmpty) return known
     if (known && ctx.recent.of(known.key, started) === true) return known
     const state = fileKey === undefined ? undefined : ctx.writeBack.get(fileKey)
     const gone = state?.desired.is === 'absent' || ctx.recent.of(fileKey ?? '', started) === false

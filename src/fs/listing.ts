@@ -2,7 +2,7 @@
  * Listings: from the bucket's pages to a directory's children. What the mount has changed and not sent yet, and what
  * it settled while the listing was on its way, stands above what the listing says.
  */
-import { childKey, childName } from '../core/key-name.ts'
+import { childKey, childName, NAME_MAX } from '../core/key-name.ts'
 import type { Key } from '../core/types.ts'
 import type { ListedObject, ListPage, ObjectStore } from '../store/store.ts'
 import type { FsContext } from './context.ts'
@@ -95,18 +95,31 @@ async function withoutEmptied(
   found: Found,
   started: number,
 ): Promise<Found> {
-  if (found.prefixes.length === 0) return found
+  const empty = new Set<string>()
+  const full = new Set<string>()
+  for (;;) {
+    // More may be removed while one is asked about.
+    const doubtful = doubtfulOf(ctx, dir, found, started).find(
+      prefix => !empty.has(prefix) && !full.has(prefix),
+    )
+    if (doubtful === undefined) break
+    const isEmpty = await isEmptied(ctx, doubtful, started)
+    ;(isEmpty ? empty : full).add(doubtful)
+  }
+  if (empty.size === 0) return found
+  return { objects: found.objects, prefixes: found.prefixes.filter(one => !empty.has(one)) }
+}
+
+/** The listed directories that the mount does not know, and has deleted something in. */
+function doubtfulOf(ctx: FsContext, dir: DirNode, found: Found, started: number): string[] {
+  if (found.prefixes.length === 0) return []
   const gone = ancestors(ctx, false, started)
-  const doubtful = found.prefixes.filter(prefix => {
-    const name = childName(dir.key, prefix.slice(dir.key.length, -1), 'directory')
+  return found.prefixes.filter(prefix => {
     if (!gone.has(prefix)) return false
+    const name = childName(dir.key, prefix.slice(dir.key.length, -1), 'directory')
     const known = name === undefined ? undefined : dir.children.get(name)
     return !known || !isDir(known)
   })
-  if (doubtful.length === 0) return found
-  const empty = new Set<string>()
-  for (const prefix of doubtful) if (await isEmptied(ctx, prefix, started)) empty.add(prefix)
-  return { objects: found.objects, prefixes: found.prefixes.filter(one => !empty.has(one)) }
 }
 
 /** Whether the mount has deleted all objects below the prefix that a listing still shows. */
@@ -163,13 +176,15 @@ function entriesOf(dir: DirNode, { objects, prefixes }: Found): Entries {
 
 /** Makes a directory's children what the listing says, below what the mount knows better. Synchronous. */
 export function merge(ctx: FsContext, dir: DirNode, found: Found, started: number): void {
-  const { files, dirs, marker } = entriesOf(dir, found)
+  const objects = found.objects.filter(({ key }) => !isEmptiedOverlong(ctx, dir, key, started))
+  const { files, dirs, marker } = entriesOf(dir, { ...found, objects })
   mergeMarker(ctx, dir, marker, started)
   let present: Set<string> | undefined
   const keptDir = (key: Key) => (present ??= ancestors(ctx, true, started)).has(key)
   for (const child of dir.children.values()) {
     const listed = isDir(child) ? dirs.get(child.name) === child.key : files.has(child.name)
     if (listed || (isDir(child) ? keptDir(child.key) : isKnown(ctx, child.key, started))) continue
+    if (isDir(child) && child.keptEmpty) continue
     if (isDir(child) && ctx.writeBack.get(child.key)?.desired.is === 'present') continue
     detach(ctx, child)
   }
@@ -179,6 +194,13 @@ export function merge(ctx: FsContext, dir: DirNode, found: Found, started: numbe
     if (ctx.recent.of(object.key, started) !== undefined) continue
     seeFile(ctx, dir, name, object)
   }
+}
+
+/** Whether a listed object would only show a directory for its over-long name that `rmdir` has taken away. */
+function isEmptiedOverlong(ctx: FsContext, dir: DirNode, key: Key, started: number): boolean {
+  if (key.length - dir.key.length <= NAME_MAX / 3 || !isGone(ctx, key, started)) return false
+  const name = childName(dir.key, key.slice(dir.key.length), 'file')
+  return name !== undefined && !dir.children.has(name)
 }
 
 function isKnown(ctx: FsContext, key: Key, started: number): boolean {

@@ -74,6 +74,8 @@ export interface DirNode extends NodeBase {
   /** Whether an object of the prefix's own name is there. */
   marker: 'unknown' | 'absent' | 'present'
   markerTag: { readonly etag: ETag; readonly modified: Milliseconds } | undefined
+  /** The last of an over-long name's objects was removed here: it stays till rmdir, as it can have no marker. */
+  keptEmpty: boolean
   readonly habit: Habit
 }
 

@@ -1,7 +1,7 @@
 /** Taking names away: unlink and rmdir. */
 import { FsError } from '../core/errors.ts'
 import { holdsBuckets, removeBucket } from './buckets.ts'
-import { ABSENT, commit, keepEmptied, storedOf } from './commit.ts'
+import { commit, emptiedBy, goneOf, markersFor } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import { existing } from './find.ts'
@@ -13,11 +13,10 @@ export async function unlink(ctx: FsContext, parent: DirNode, name: string): Pro
   const node = await existing(ctx, parent, name)
   if (isDir(node)) throw new FsError('EISDIR', `${name} is a directory`)
   if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
-  const kept = keepEmptied(ctx, parent, node)
+  const kept = emptiedBy(ctx, parent, node)
   // Who has it open reads on: the object stays until the last handle is closed.
-  const open = node.opens > 0
-  const gone = { key: node.key, desired: ABSENT, stored: storedOf(node), open }
-  commit(ctx, [gone, ...kept], kept.length > 0 ? [parent] : [])
+  const gone = { ...goneOf(ctx, parent, node), open: node.opens > 0 }
+  commit(ctx, [gone, ...markersFor(kept)], [parent, ...kept])
   node.ctime = nowNs(ctx)
   detach(ctx, node)
   touchDir(ctx, parent)
@@ -30,11 +29,9 @@ export async function rmdir(ctx: FsContext, parent: DirNode, name: string): Prom
   await loadDir(ctx, node)
   if (node.children.size > 0) throw new FsError('ENOTEMPTY', `${name} is not empty`)
   if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
-  const kept = keepEmptied(ctx, parent, node)
-  const changes = node.key.endsWith('/')
-    ? [{ key: node.key, desired: ABSENT, stored: storedOf(node) }]
-    : []
-  commit(ctx, [...changes, ...kept], kept.length > 0 ? [parent] : [])
+  const kept = emptiedBy(ctx, parent, node)
+  const changes = node.key.endsWith('/') ? [goneOf(ctx, parent, node)] : []
+  commit(ctx, [...changes, ...markersFor(kept)], kept)
   detach(ctx, node)
   touchDir(ctx, parent)
 }

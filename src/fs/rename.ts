@@ -9,7 +9,7 @@ import type { Key } from '../core/types.ts'
 import type { Change } from '../writeback/writeback.ts'
 import { loadMeta } from './attributes.ts'
 import { checkNoBucket } from './buckets.ts'
-import { ABSENT, changeOf, commit, keepEmptied, storedOf } from './commit.ts'
+import { ABSENT, changeOf, commit, emptiedBy, goneOf, markersFor, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import { child, existing } from './find.ts'
@@ -72,20 +72,20 @@ function renameFile(
 ): void {
   const key = keyFor(ctx, to.dir, to.name, 'file')
   const before = { key: node.key, meta: node.meta, metaDirty: node.metaDirty }
-  const gone: Change = { key: node.key, desired: ABSENT, stored: storedOf(node) }
+  const gone = goneOf(ctx, from.dir, node)
   retype(node, from.name, to.name)
   node.key = key
   const stored: StoredState = target ? storedOf(target) : { is: 'absent' }
-  const kept = from.dir === to.dir ? [] : keepEmptied(ctx, from.dir, node)
+  const kept = from.dir === to.dir ? [] : emptiedBy(ctx, from.dir, node)
   try {
-    commit(ctx, [changeOf(node, stored), gone, ...kept], kept.length > 0 ? [from.dir] : [])
+    commit(ctx, [changeOf(node, stored), gone, ...markersFor(kept)], [from.dir, ...kept])
   } catch (error) {
     Object.assign(node, before)
     throw error
   }
   ctx.store.moved?.(before.key, key)
   move(ctx, node, from, to)
-  ctx.unsettled.delete(before.key)
+  if (ctx.unsettled.get(before.key) === node) ctx.unsettled.delete(before.key)
   if (ctx.writeBack.get(key)) ctx.unsettled.set(key, node)
 }
 
@@ -137,9 +137,9 @@ function renameDir(
     const stored: StoredState = one === node && target ? storedOf(target) : { is: 'absent' }
     fresh.push(changeOf(one, stored))
   }
-  const kept = from.dir === to.dir ? [] : keepEmptied(ctx, from.dir, node)
+  const kept = from.dir === to.dir ? [] : emptiedBy(ctx, from.dir, node)
   try {
-    commit(ctx, [...fresh, ...gone, ...kept], kept.length > 0 ? [from.dir] : [])
+    commit(ctx, [...fresh, ...gone, ...markersFor(kept)], kept)
   } catch (error) {
     for (const back of undo) back()
     throw error

@@ -66,6 +66,7 @@ export function newDir(ctx: Omit<FsContext, 'root'>, key: Key): DirNode {
     listing: undefined,
     marker: 'unknown',
     markerTag: undefined,
+    keptEmpty: false,
     habit: newHabit(),
   }
   ctx.inodes.set(node.ino, node)
