@@ -15,6 +15,7 @@ import { mountCommand } from './mount.ts'
 import { recoverCommand } from './recover.ts'
 import { statCommand } from './stat.ts'
 import { statusCommand } from './status.ts'
+import { sweepCommand } from './sweep.ts'
 import { umountCommand } from './umount.ts'
 import { urlCommand } from './url.ts'
 import { version } from './version.ts'
@@ -30,6 +31,7 @@ const COMMANDS: readonly Command[] = [
   lsCommand,
   statCommand,
   recoverCommand,
+  sweepCommand,
 ]
 
 /** `argv` without node and script. */

@@ -24,6 +24,7 @@ import { WriteBack } from '../writeback/writeback.ts'
 import type { Config } from './config.ts'
 import { WriteBackControl } from './mount-control.ts'
 import { openStore } from './open-store.ts'
+import { Tidying } from './tidying.ts'
 
 const MiB = 1024 * 1024
 
@@ -105,6 +106,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
       .catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
   }, SYNC_EVERY)
   syncing.unref()
+  const tidying = config.readOnly ? undefined : new Tidying({ ...ports, store: raw, writeBack })
   return {
     fs,
     control: new WriteBackControl(context),
@@ -112,6 +114,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     drain: (limit, signal) => writeBack.drain(limit, signal),
     close: async () => {
       clearInterval(syncing)
+      tidying?.close()
       writeBack.close()
       heads.close()
       reader.close()

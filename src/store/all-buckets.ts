@@ -41,6 +41,8 @@ import type {
   Sink,
   StoreErrorLike,
   Stored,
+  SweepOptions,
+  Swept,
   Upload,
   Usage,
 } from './store.ts'
@@ -253,6 +255,18 @@ class AllBuckets implements ObjectStore {
 
   usage(): Promise<Usage | undefined> {
     return this.#service.usage()
+  }
+
+  /** Of the buckets that were opened so far. */
+  async sweep(options: SweepOptions): Promise<Swept> {
+    let segments = 0
+    let bytes = 0
+    for (const store of [...this.#open.values()]) {
+      const swept = await store.sweep?.(options)
+      segments += swept?.segments ?? 0
+      bytes += swept?.bytes ?? 0
+    }
+    return { segments, bytes }
   }
 
   close(): void {

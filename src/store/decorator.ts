@@ -22,6 +22,8 @@ import type {
   Sink,
   StoreErrorLike,
   Stored,
+  SweepOptions,
+  Swept,
   Upload,
   Usage,
 } from './store.ts'
@@ -29,7 +31,7 @@ import type {
 /** The operations that are requests. */
 export type Operation = Exclude<
   keyof ObjectStore,
-  'family' | 'name' | 'features' | 'limits' | 'buckets' | 'moved' | 'url' | 'close'
+  'family' | 'name' | 'features' | 'limits' | 'buckets' | 'moved' | 'url' | 'sweep' | 'close'
 >
 
 export interface Call {
@@ -161,6 +163,9 @@ export abstract class StoreDecorator implements ObjectStore {
   }
   usage(): Promise<Usage | undefined> {
     return this.#call('usage', '', undefined, () => this.inner.usage())
+  }
+  async sweep(options: SweepOptions): Promise<Swept> {
+    return (await this.inner.sweep?.(options)) ?? { segments: 0, bytes: 0 }
   }
   close(): void {
     this.inner.close()

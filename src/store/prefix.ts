@@ -22,6 +22,8 @@ import type {
   Sink,
   StoreErrorLike,
   Stored,
+  SweepOptions,
+  Swept,
   Upload,
   Usage,
 } from './store.ts'
@@ -188,6 +190,11 @@ class PrefixedStore implements ObjectStore {
 
   usage(): Promise<Usage | undefined> {
     return this.#store.usage()
+  }
+
+  /** Of the whole bucket: what nothing refers to has no prefix. */
+  async sweep(options: SweepOptions): Promise<Swept> {
+    return (await this.#store.sweep?.(options)) ?? { segments: 0, bytes: 0 }
   }
 
   close(): void {

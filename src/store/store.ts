@@ -115,6 +115,21 @@ export interface CopySource {
   readonly size: Bytes
 }
 
+/** What may be swept away. */
+export interface SweepOptions {
+  /** Unfinished uploads that nobody has gone on with for so long are given up. */
+  readonly age: Milliseconds
+  /** Uploads that somebody here will go on with, by their ids. */
+  readonly isKnown: (id: string) => boolean
+  readonly signal?: AbortSignal
+}
+
+/** What was swept away: segments or parts, and their bytes. */
+export interface Swept {
+  readonly segments: number
+  readonly bytes: Bytes
+}
+
 /** An unfinished large object; plain data, so that the journal can keep it. */
 export interface Upload {
   readonly key: Key
@@ -242,6 +257,11 @@ export interface ObjectStore {
   signedUrl(key: Key, expires: Milliseconds): Promise<string>
   /** Undefined where the family cannot tell cheaply. */
   usage(): Promise<Usage | undefined>
+  /**
+   * Deletes what crashed clients of pailfs left in the bucket and nothing refers to. Never what others wrote, what an
+   * object has, or what somebody may be about to store. Absent where the server keeps such things by itself.
+   */
+  sweep?(options: SweepOptions): Promise<Swept>
   /** Closes sockets; nothing may be called afterwards. */
   close(): void
 }

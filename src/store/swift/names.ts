@@ -13,11 +13,11 @@
  */
 import { createHash } from 'node:crypto'
 import type { Key } from '../../core/types.ts'
-import { encodeSegment } from './path.ts'
+import { decodePath, encodeSegment } from './path.ts'
 
 const SEGMENTS = '.pailfs/seg/'
 const UPLOADS = '.pailfs/upload/'
-const MANIFESTS = '.pailfs/manifest/'
+export const MANIFESTS = '.pailfs/manifest/'
 export const REFS = '.pailfs/ref/'
 export const ALL_SEGMENTS = SEGMENTS
 export const ALL_OURS = '.pailfs/'
@@ -46,6 +46,13 @@ export function keyPart(key: Key): string {
 /** The id of a new upload, and the folder of its segments. */
 export function newUploadId(key: Key, now: number, random: string): string {
   return `${SEGMENTS}${keyPart(key)}/${now.toString(36)}-${random}`
+}
+
+/** The key that an upload was for; undefined where the name is a hash or not ours. */
+export function keyOfUpload(id: string): Key | undefined {
+  if (!isUploadId(id)) return undefined
+  const part = id.slice(SEGMENTS.length, id.lastIndexOf('/'))
+  return part.startsWith('=') ? undefined : decodePath(part)
 }
 
 export function isUploadId(id: string): boolean {

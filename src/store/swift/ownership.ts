@@ -6,7 +6,7 @@
  * segments leave `ref(group, upload)`, which counts as long as the upload's marker is there.
  * Segments are deleted only after the manifest that had them is gone or replaced, and only those that no object
  * named by a reference has in its manifest *now*. A reference too young for its manifest to be expected keeps
- * everything. So a crash leaves at worst segments too many, which `sweep` finds; never one too few.
+ * everything. So a crash leaves at worst segments too many, which the sweep finds (sweep.ts); never one too few.
  *
  * Segments of others: deleted with their object only where their name says that they are its own, as the swift tool
  * (`KEY/slo/TIME/SIZE/SEGSIZE/`, `KEY/TIME/SIZE/SEGSIZE/`), rclone (`KEY/TIME/SIZE/`) and the S3 layer
@@ -18,16 +18,7 @@ import { eachParallel } from './bulk.ts'
 import { isLarge, isStatic, stripEtag } from './headers.ts'
 import { jsonOf } from './client.ts'
 import { byGroup, groupsOf, parseManifest, type Slice } from './manifest.ts'
-import {
-  ALL_SEGMENTS,
-  isOurGroup,
-  manifestOf,
-  markerOf,
-  pendingRefOf,
-  refOf,
-  REFS,
-  refsOf,
-} from './names.ts'
+import { isOurGroup, manifestOf, markerOf, pendingRefOf, refOf, refsOf } from './names.ts'
 import { trouble } from './errors.ts'
 import type { Headers } from './headers.ts'
 import { decodePath } from './path.ts'
@@ -48,10 +39,11 @@ export type Layout =
 
 /** A reference younger than this may belong to a manifest that is about to be stored. */
 const YOUNG = 10 * 60_000
-/** Segments without a reference and a marker are swept only when older than this. */
-const SWEEP_AGE = 60 * 60_000
+/** A reference whose object has nothing of the group is taken away when it is older than this. */
+const STALE = 60 * 60_000
 
-interface Reference {
+/** What a record under `names.REFS` holds. */
+export interface Reference {
   readonly key?: Key
   readonly upload?: string
   /** Segments of others that belonged to their object by name. */
@@ -186,53 +178,15 @@ export class Ownership {
   }
 
   /**
-   * Finds segments of ours that no object has: left-overs of crashes. Uploads under way (with a marker) are left.
-   * Resolves with how many were deleted.
+   * Those of the group's segments that no reference says to be in use. References younger than `young` ms whose
+   * object is not there yet keep all.
    */
-  async sweep(minAge = SWEEP_AGE): Promise<{ segments: number; bytes: number }> {
-    const { name, ...rest } = {
-      name: this.#segments.name,
-      ...(await this.#segments.list(ALL_SEGMENTS)),
-    }
-    const byPath = new Map(rest.entries.map(entry => [`${name}/${entry.name}`, entry]))
-    const groups = byGroup(byPath.keys())
-    const alive = new Set(groups.keys())
-    let segments = 0
-    let bytes = 0
-    for (const [group, members] of groups) {
-      if (members.some(path => rest.now - (byPath.get(path)?.modified ?? 0) < minAge)) continue
-      if (await this.#segments.exists(markerOf(group.slice(name.length + 1)))) continue
-      const free = await this.#unreferenced(
-        group,
-        members,
-        undefined,
-        undefined,
-        Math.min(YOUNG, minAge),
-      )
-      await this.#segments.remove(free.map(path => path.slice(name.length + 1)))
-      if (free.length === members.length) alive.delete(group)
-      segments += free.length
-      bytes += free.reduce((sum, path) => sum + (byPath.get(path)?.bytes ?? 0), 0)
-    }
-    await this.#sweepReferences(alive, minAge)
-    return { segments, bytes }
-  }
-
-  /** References to groups of ours that are no more. */
-  async #sweepReferences(groups: ReadonlySet<string>, minAge: number): Promise<void> {
-    const { entries, now } = await this.#segments.list(REFS)
-    const alive = new Set([...groups].map(refsOf))
-    const old = entries.filter(
-      ({ name, modified }) =>
-        now - modified >= minAge && !alive.has(name.slice(0, name.lastIndexOf('/') + 1)),
-    )
-    const gone: string[] = []
-    await eachParallel(old, 4, async ({ name }) => {
-      const record = (await this.#segments.getRecord(name)) as Reference | undefined
-      if (record?.group !== undefined && isOurGroup(record.group, this.#segments.name))
-        gone.push(name)
-    })
-    await this.#segments.remove(gone)
+  unreferenced(
+    group: string,
+    members: readonly string[],
+    young: number,
+  ): Promise<readonly string[]> {
+    return this.#unreferenced(group, members, undefined, undefined, young)
   }
 
   /** Members that no referenced object has at present. Stale references are taken away. */
@@ -261,7 +215,7 @@ export class Ownership {
       const uses = usesOf(layout)
       free = free.filter(path => !uses(path))
       const alive = layout !== undefined && layoutGroups(layout).has(group)
-      if (!alive && time - entry.modified > SWEEP_AGE) stale.push(entry.name)
+      if (!alive && time - entry.modified > STALE) stale.push(entry.name)
     }
     if (!owned) return []
     await this.#segments.remove(stale)

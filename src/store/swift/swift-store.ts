@@ -26,6 +26,8 @@ import type {
   PutOptions,
   Sink,
   Stored,
+  SweepOptions,
+  Swept,
   Upload,
   Usage,
 } from '../store.ts'
@@ -41,6 +43,7 @@ import { Ownership } from './ownership.ts'
 import { encodePath, encodeSegment } from './path.ts'
 import { probeExclusive } from './probe.ts'
 import { Segments } from './segments.ts'
+import { Sweep } from './sweep.ts'
 import { TempKey } from './tempkey.ts'
 import { signature } from './tempurl.ts'
 import { containerUsage } from './usage.ts'
@@ -199,9 +202,10 @@ export class SwiftStore implements ObjectStore {
     return this.#large.listParts(upload)
   }
 
-  /** Deletes segments of ours that no object has: left-overs of crashes, older than `minAge` ms (default 1 h). */
-  sweepSegments(minAge?: Milliseconds): Promise<{ segments: number; bytes: number }> {
-    return this.#ownership.sweep(minAge)
+  sweep(options: SweepOptions): Promise<Swept> {
+    const abort = (upload: Upload): Promise<void> => this.#large.abort(upload)
+    const parts = { segments: this.#segments, ownership: this.#ownership, abort }
+    return new Sweep(parts, options).run()
   }
 
   /** What the container grants: objects have no list of their own. */

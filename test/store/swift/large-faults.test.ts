@@ -129,11 +129,11 @@ t.test('nothing is lost, nothing is left', async t => {
     ]
     for (const upload of await store.listUploads('')) await store.abortUpload(upload, [])
     faults.push(await check(store, 'a', [first]), await check(store, 'b', [first, edited, tail]))
-    await store.sweepSegments(0)
+    await store.sweep({ age: 0, isKnown: () => false })
     faults.push(await check(store, 'a', [first]), await check(store, 'b', [first, edited, tail]))
     await store.delete('a')
     await store.delete('b')
-    await store.sweepSegments(0)
+    await store.sweep({ age: 0, isKnown: () => false })
     const left = (await open(`${container}_segments`).list({ prefix: '' })).objects.map(
       each => each.key,
     )

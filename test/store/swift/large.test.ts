@@ -206,16 +206,65 @@ t.test('more segments than a manifest takes are merged on the server', async t =
   own.close()
 })
 
+const none = { segments: 0, bytes: 0 }
+const isKnown = (): boolean => false
+const WEEK = 7 * 86_400_000
+
 t.test('sweep finds what a crash left, and nothing else', async t => {
   await upload('live', pieces)
+  const { size } = await store.head('live')
+  await store.copy({ key: 'live', size }, 'moved', {})
+  await store.delete('live')
   const lost = await store.createUpload('lost', { meta: noMeta })
   await store.uploadPart(lost, 1, pattern(100, 1))
-  t.strictSame(await store.sweepSegments(0), { segments: 0, bytes: 0 }, 'an upload is under way')
+  t.strictSame(await store.sweep({ age: WEEK, isKnown }), none, 'an upload is under way')
+  t.strictSame(await store.sweep({ age: 0, isKnown: id => id === lost.id }), none, 'or known')
   await below.delete(lost.id.replace('/seg/', '/upload/'))
-  t.strictSame(await store.sweepSegments(), { segments: 0, bytes: 0 }, 'too young')
-  t.strictSame(await store.sweepSegments(0), { segments: 1, bytes: 100 })
-  t.ok(await same('live', whole))
-  await store.delete('live')
+  t.strictSame(await store.sweep({ age: WEEK, isKnown }), none, 'too young')
+  t.strictSame(await store.sweep({ age: 0, isKnown }), { segments: 1, bytes: 100 })
+  t.ok(await same('moved', whole), 'a renamed one is known by its reference')
+  await store.delete('moved')
+  t.strictSame(await records(), [])
+})
+
+t.test('uploads that nobody goes on with are given up', async t => {
+  const { etag, size } = await upload('kept', pieces)
+  const left = await store.createUpload('kept', { meta: noMeta })
+  await store.uploadPart(left, 1, pattern(100, 1))
+  await store.copyPart(left, 2, { key: 'kept', etag, size }, { start: 5, end: MIB })
+  const empty = await store.createUpload('empty', { meta: noMeta })
+  t.strictSame(await store.sweep({ age: 60_000, isKnown }), none, 'too young')
+  await new Promise(resolve => setTimeout(resolve, 3000))
+  const young = await store.createUpload('young', { meta: noMeta })
+  await store.uploadPart(young, 1, pattern(100, 1))
+  const swept = await store.sweep({ age: 2000, isKnown })
+  t.equal(swept.segments, 2, 'the part and the record of the range')
+  t.strictSame(
+    (await store.listUploads('')).map(one => one.id),
+    [young.id],
+  )
+  await rejects(t, store.completeUpload(empty, [], { meta: noMeta }), 'invalid', 'no parts')
+  t.ok(await same('kept', whole))
+  await store.abortUpload(young, [])
+  await store.delete('kept')
+  await store.sweep({ age: 0, isKnown })
+  t.strictSame(await records(), [])
+})
+
+t.test('what others overwrote leaves segments; what others wrote is theirs', async t => {
+  await upload('theirs now', pieces)
+  const access = await fetch(server.swift.authUrl, {
+    headers: { 'X-Auth-User': server.swift.user, 'X-Auth-Key': server.swift.key },
+  })
+  const token = access.headers.get('x-auth-token') ?? ''
+  const send = (url: string, body: string) =>
+    fetch(url, { method: 'PUT', headers: { 'X-Auth-Token': token }, body })
+  await send(store.url('theirs now'), 'flat')
+  await send(below.url('some/tool/00000001'), 'not ours')
+  t.strictSame(await store.sweep({ age: 0, isKnown }), { segments: 3, bytes: 6 * MIB })
+  t.strictSame(await records(), ['some/tool/00000001'])
+  await below.delete('some/tool/00000001')
+  await store.delete('theirs now')
 })
 
 t.test('where versions are kept, so are their segments', async t => {
@@ -238,7 +287,7 @@ t.test('where versions are kept, so are their segments', async t => {
   await own.abortUpload(aborted, [])
   await own.put('v', pattern(10), { meta: noMeta })
   await own.delete('v')
-  await own.sweepSegments(0)
+  await own.sweep({ age: 0, isKnown })
   const kept = await service.open(`${versioned}_segments`)
   t.equal((await kept.list({ prefix: '.pailfs/seg/' })).objects.length, 3)
   own.close()
