@@ -108,7 +108,7 @@ export async function mountBucket(t: TestScope, options: MountOptions): Promise<
     if (!options.work) await rm(work, { recursive: true, force: true })
   }
   t.teardown(end)
-  process.on('exit', () => child.kill('SIGKILL'))
+  killAtExit(child)
   const failure = await whyNotReady(child, ended)
   if (failure !== undefined) {
     throw new Error(`the mount failed: ${failure}\n${await readFile(logFile, 'utf8')}`)
@@ -182,6 +182,22 @@ async function whyNotReady(
   if (!said.startsWith('{')) return said
   const outcome = JSON.parse(said) as { ready: boolean; message?: string }
   return outcome.ready ? undefined : (outcome.message ?? said)
+}
+
+const running = new Set<ChildProcess>()
+
+/** No daemon outlives its test's process. */
+function killAtExit(child: ChildProcess): void {
+  if (running.size === 0) process.once('exit', killAll)
+  running.add(child)
+  child.once('exit', () => {
+    running.delete(child)
+    if (running.size === 0) process.off('exit', killAll)
+  })
+}
+
+function killAll(): void {
+  for (const child of running) child.kill('SIGKILL')
 }
 
 function sleepUnref(ms: number, result: string): Promise<string> {
