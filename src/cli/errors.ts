@@ -75,8 +75,13 @@ function storeMessage(error: StoreError): string {
     code,
     status === undefined ? undefined : `status ${status}`,
     requestId === undefined ? undefined : `request ${requestId}`,
-  ].filter(text => text !== undefined)
-  return `${error.message} (${known.join(', ')})`
+  ].filter(text => text !== undefined && !said(error.message, text.replace('status ', '')))
+  return known.length === 0 ? error.message : `${error.message} (${known.join(', ')})`
+}
+
+/** Whether a message has these words already. */
+function said(message: string, words: string): boolean {
+  return ` ${message.replaceAll(/[:()]/g, ' ')} `.includes(` ${words} `)
 }
 
 function storeHint(error: StoreError): string | undefined {

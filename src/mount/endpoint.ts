@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { ConfigError } from './config.ts'
 import type { Config, StoreConfig } from './config.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -22,7 +23,7 @@ export function serverIdentity({ source, store }: Config, env: Environment): str
 
 /** The address of an S3 server: the option's, the environment's, the profile's; undefined for Amazon's own. */
 export function s3Endpoint(store: StoreConfig, env: Environment): string | undefined {
-  const named = store.endpointUrl ?? env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL']
+  const named = store.endpointUrl ?? (env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'])
   if (named) return named
   return profileEndpoint(store.profile ?? env['AWS_PROFILE'] ?? 'default', configText(env))
 }
@@ -32,12 +33,41 @@ function plain(address: string): string {
   return address.replace(/\/+$/, '')
 }
 
+/** Throws ConfigError where a profile was asked for that the AWS files do not have. */
+export function checkProfile(store: StoreConfig, env: Environment): void {
+  const profile = store.profile ?? (env['AWS_PROFILE'] || undefined)
+  if (profile === undefined || profile === 'default') return
+  const [config, credentials] = [awsFile('config', env), awsFile('credentials', env)]
+  if (sections(read(config)).includes(`profile ${profile}`)) return
+  if (sections(read(credentials)).includes(profile)) return
+  throw new ConfigError(
+    `there is no profile "${profile}"`,
+    `Profiles are in ${config} (as [profile ${profile}]) and ${credentials} (as [${profile}])`,
+  )
+}
+
 function configText(env: Environment): string {
+  return read(awsFile('config', env))
+}
+
+function awsFile(name: 'config' | 'credentials', env: Environment): string {
+  const variable = name === 'config' ? 'AWS_CONFIG_FILE' : 'AWS_SHARED_CREDENTIALS_FILE'
+  return env[variable] || join(homedir(), '.aws', name)
+}
+
+function read(path: string): string {
   try {
-    return readFileSync(env['AWS_CONFIG_FILE'] || join(homedir(), '.aws', 'config'), 'utf8')
+    return readFileSync(path, 'utf8')
   } catch {
     return ''
   }
+}
+
+/** The names in brackets, with single spaces and without quotes. */
+function sections(text: string): string[] {
+  return [...text.matchAll(/^\[\s*(.*?)\s*\]/gm)].map(([, name = '']) =>
+    name.replaceAll(/\s+/g, ' ').replaceAll(/["']/g, ''),
+  )
 }
 
 /** A profile's `endpoint_url`, its `services` section's for S3 first. Docs: "AWS SDKs: Service-specific endpoints". */

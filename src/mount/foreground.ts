@@ -1,4 +1,5 @@
 /** A mount in this very process: log, kernel link and parts, then its life. */
+import { resolve } from 'node:path'
 import { realClock } from '../observe/clock.ts'
 import { createLog, openLogFile, writeTo } from '../observe/log.ts'
 import { rememberFailures } from '../observe/recent.ts'
@@ -31,6 +32,7 @@ export async function runForeground(
   const recent = rememberFailures(log, realClock)
   process.on('uncaughtException', error => log.error('uncaught error', { cause: error }))
   process.on('unhandledRejection', error => log.error('unhandled rejection', { cause: error }))
+  keepPaths()
   // The folder we were started in must stay free to be unmounted or removed.
   process.chdir('/')
   try {
@@ -48,5 +50,15 @@ export async function runForeground(
     throw error
   } finally {
     file?.close()
+  }
+}
+
+/** Files that the environment names from the folder we are about to leave. */
+const FILES = ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_CA_BUNDLE', 'OS_CACERT']
+
+function keepPaths(): void {
+  for (const name of FILES) {
+    const path = process.env[name]
+    if (path) process.env[name] = resolve(path)
   }
 }

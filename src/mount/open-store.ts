@@ -11,7 +11,7 @@ import { withPrefix } from '../store/prefix.ts'
 import type { S3Options } from '../store/s3/open.ts'
 import type { BucketService, ObjectStore } from '../store/store.ts'
 import { ConfigError } from './config.ts'
-import { s3Endpoint } from './endpoint.ts'
+import { checkProfile, s3Endpoint } from './endpoint.ts'
 import type { Family, MountSource, StoreConfig } from './config.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -70,6 +70,8 @@ async function openS3(
 }
 
 function s3Options(config: StoreConfig, env: Environment): S3Options {
+  checkProfile(config, env)
+  checkAuthorities(config.caBundle ?? env['AWS_CA_BUNDLE'])
   return {
     anonymous: !config.signRequest,
     maxSockets: config.maxConnections,
@@ -136,6 +138,7 @@ function swiftOptions(config: StoreConfig, env: Environment): Record<string, str
       'clouds.yaml has the address',
     )
   }
+  checkAuthorities(caBundle)
   const address = env['ST_USER'] === undefined ? 'OS_AUTH_URL' : 'ST_AUTH'
   return {
     [address]: endpointUrl,
@@ -148,6 +151,15 @@ function swiftOptions(config: StoreConfig, env: Environment): Record<string, str
 /** A request without progress is given up well before a reader's deadline, ms. */
 function stallLimit(config: StoreConfig): number {
   return Math.max(1000, config.readTimeout / 2)
+}
+
+/** A file without certificates would be taken in silence, and then every server refused. Throws ConfigError. */
+function checkAuthorities(path: string | undefined): void {
+  if (!path || readText(path)?.includes('-----BEGIN ')) return
+  throw new ConfigError(
+    `--ca-bundle: ${path} ${readText(path) === undefined ? 'cannot be read' : 'has no certificate in it'}`,
+    'Give a file with the certificates of the authorities to trust, in PEM form',
+  )
 }
 
 function readText(path: string): string | undefined {

@@ -102,7 +102,7 @@ export const CODE_HINTS: Readonly<Record<string, string>> = {
   ExpiredToken: 'The credentials have run out: log in again (aws sso login), or renew the session.',
   InvalidToken: 'The session token is not good here: log in again.',
   CredentialsProviderError:
-    'No credentials were found: set AWS_ACCESS_KEY_ID, a profile, or mount without signing.',
+    'No credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give --profile, or --no-sign-request for a public bucket.',
   NoSuchBucket: 'Check the bucket name and the endpoint, or create the bucket first.',
   NoSuchUpload: 'The unfinished upload is gone: it was completed, aborted or expired by a rule.',
   PermanentRedirect: 'The bucket is in another region: set it.',
@@ -112,20 +112,14 @@ export const CODE_HINTS: Readonly<Record<string, string>> = {
   InvalidObjectState: 'The object is archived: restore it first (aws s3api restore-object).',
   AccessControlListNotSupported: 'ACLs are switched off for this bucket (bucket owner enforced).',
   InvalidBucketName: 'Bucket names are 3 to 63 lower case letters, digits, dots and hyphens.',
-  ENOTFOUND:
-    'The host name is not known: check the endpoint, and whether buckets are host names there (path style).',
-  EAI_AGAIN: 'The host name could not be looked up: check the network and DNS.',
-  ECONNREFUSED: 'Nothing listens there: check host and port of the endpoint.',
-  EHOSTUNREACH: 'The host cannot be reached: check the network.',
-  ENETUNREACH: 'The network cannot be reached.',
 }
 
 /** What a person can do, by kind. */
 export const KIND_HINTS: Partial<Readonly<Record<StoreErrorKind, string>>> = {
   denied: 'The credentials do not allow this: check the policy and the profile.',
   throttled: 'The server asks for fewer requests; it passes by itself.',
-  unavailable: 'The server is not well or not reachable; it is tried again.',
-  timeout: 'No answer in time; it is tried again.',
+  unavailable: 'The server is not well or cannot be reached: check the endpoint and the network.',
+  timeout: 'No answer in time: check the endpoint and the network.',
   quota: 'The quota is used up: delete something or ask for more.',
   unsupported: 'The server does not have this function.',
 }

@@ -4,6 +4,7 @@
  */
 import { StoreError, type StoreErrorKind } from '../../core/errors.ts'
 import type { Key, ObjectMeta } from '../../core/types.ts'
+import { connectionHint, isCertificateError } from '../http/hints.ts'
 import { HttpError, type HttpHeaders } from '../http/types.ts'
 import { CODE_HINTS, CODE_KINDS, KIND_HINTS, statusKind } from './error-codes.ts'
 import { elementText } from './xml.ts'
@@ -78,12 +79,8 @@ export function refusalOfSdk(asked: Asked, thrown: unknown, now = Date.now()): R
 /** A request that got no complete reply. */
 export function httpFailure(asked: Asked, error: HttpError): StoreError {
   const { failure: what, code } = error
-  const certificate =
-    code !== undefined && /CERT|SELF_SIGNED|ISSUER|ALTNAME|^ERR_TLS|^ERR_SSL/.test(code)
-  const kind = certificate ? 'failed' : HTTP_KINDS[what]
-  const hint = certificate
-    ? 'The TLS certificate of the server is not trusted: give its authority with a CA bundle.'
-    : (own(CODE_HINTS, code ?? '') ?? KIND_HINTS[kind])
+  const kind = isCertificateError(code) ? 'failed' : HTTP_KINDS[what]
+  const hint = connectionHint(code) ?? KIND_HINTS[kind]
   return new StoreError(kind, `${describe(asked)}: ${error.message}`, {
     ...about(asked),
     cause: error,

@@ -4,6 +4,7 @@
  */
 import { StoreError, type StoreErrorKind } from '../../core/errors.ts'
 import type { Key } from '../../core/types.ts'
+import { connectionHint, isCertificateError } from '../http/hints.ts'
 import { HttpError, type HttpFailure, type HttpHeaders } from '../http/types.ts'
 
 export interface Failure {
@@ -38,6 +39,8 @@ const HINTS: Partial<Record<StoreErrorKind, string>> = {
     'check that the user may read and write this container (X-Container-Read, X-Container-Write, roles)',
   quota: 'the container or account quota is reached: delete something or have the quota raised',
   throttled: 'the server limits requests; pailfs slows down by itself',
+  unavailable: 'the server is not well or cannot be reached: check the address and the network',
+  timeout: 'no answer in time: check the address and the network',
 }
 
 /** A reply of an unwanted status as a StoreError. */
@@ -101,10 +104,13 @@ export function fromThrown(error: unknown, operation: string, key: Key | undefin
   if (error instanceof StoreError) return error
   const details = { operation, cause: error, ...(key === undefined ? {} : { key }) }
   if (error instanceof HttpError) {
-    const code = error.code === undefined ? {} : { code: error.code }
-    return new StoreError(FAILURES[error.failure], `${operation}${named(key)}: ${error.message}`, {
+    const { code, failure } = error
+    const kind = isCertificateError(code) ? 'failed' : FAILURES[failure]
+    const hint = connectionHint(code) ?? HINTS[kind]
+    return new StoreError(kind, `${operation}${named(key)}: ${error.message}`, {
       ...details,
-      ...code,
+      ...(code === undefined ? {} : { code }),
+      ...(hint === undefined ? {} : { hint }),
     })
   }
   const message = error instanceof Error ? error.message : String(error)
