@@ -148,9 +148,9 @@ function swiftOptions(config: StoreConfig, env: Environment): Record<string, str
   }
 }
 
-/** A request without progress is given up well before a reader's deadline, ms. */
+/** A request without progress is given up well before a reader's deadline, so that others have a chance, ms. */
 function stallLimit(config: StoreConfig): number {
-  return Math.max(1000, config.readTimeout / 2)
+  return Math.max(1000, config.readTimeout / 4)
 }
 
 /** A file without certificates would be taken in silence, and then every server refused. Throws ConfigError. */

@@ -54,6 +54,7 @@ export class Agenda {
     state.busy = true
     state.counted = counted
     state.busyRev = state.rev
+    state.busySince = this.#ports.clock.now()
     if (counted) this.#running += 1
     this.#queue.delete(state.key)
   }

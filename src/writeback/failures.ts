@@ -9,6 +9,7 @@ import type { KeyState } from './key-state.ts'
 import type { Ledger } from './ledger.ts'
 import type { ConflictEnd } from './options.ts'
 import { Overtaken } from './send.ts'
+import { STALLS } from './patience.ts'
 import { rejectWaiters, resolveWaiters } from './waiters.ts'
 
 export interface FailuresPorts {
@@ -42,7 +43,7 @@ export class Failures {
     const now = clock.now()
     if (thrown instanceof Overtaken) return agenda.schedule(state, now + restOf(state.key))
     const error = asStoreError(thrown, 'write-back', state.key)
-    if (state.failures++ === 0) state.failingSince = now
+    if (state.failures++ === 0) state.failingSince = this.#since(state, error, now)
     state.lastError = error
     this.#tell(state, error)
     // Not found: a copy's source, or the upload; what the key holds tells what happened.
@@ -72,6 +73,12 @@ export class Failures {
     if (state.waiters.length === 0) return false
     other.parked = undefined
     return true
+  }
+
+  /** A request that got no answer has waited for a while when that is noticed. */
+  #since({ busySince }: KeyState, { kind }: StoreError, now: Milliseconds): Milliseconds {
+    if (kind !== 'timeout') return now
+    return Math.max(busySince, now - this.#ports.patience / STALLS)
   }
 
   #losePatience(state: KeyState, error: StoreError, failingSince: Milliseconds): void {
@@ -116,7 +123,7 @@ export class Failures {
     agenda.free(state)
     if (agenda.closed) return
     const there = ledger.states.get(state.key) === state
-    state.waiters.push(...waiters)
+    state.waiters.push(...waiters.filter(({ settled }) => !settled))
     if (end !== 'ours') rejectWaiters(state, changedElsewhere(error), () => true)
     else if (!there) resolveWaiters(state, Infinity)
     if (!there) return

@@ -8,12 +8,17 @@ import type {
   StoredState,
   UploadRecord,
 } from '../core/state.ts'
+import type { Timer } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 
 export interface Waiter {
   /** Satisfied when a state of at least this revision is in the bucket. */
   readonly rev: number
   readonly since: Milliseconds
+  /** It has heard how it ended. */
+  settled: boolean
+  /** When it is looked at again. */
+  timer: Timer | undefined
   resolve(): void
   reject(error: unknown): void
 }
@@ -32,6 +37,8 @@ export interface KeyState {
   busy: boolean
   /** The revision that the request under way sends. */
   busyRev: number
+  /** When the last request for it began. */
+  busySince: Milliseconds
   /** The request under way takes one of the places for requests. */
   counted: boolean
   /** A request that may have changed the key was sent and its effect is not known. */
@@ -74,6 +81,7 @@ export function newState(
     due: now,
     busy: false,
     busyRev: 0,
+    busySince: now,
     counted: false,
     sending: false,
     sent: [],

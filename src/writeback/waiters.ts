@@ -1,26 +1,54 @@
 /** Those who wait for a key to be in the bucket. */
 import { StoreError } from '../core/errors.ts'
 import type { Clock, Timer } from '../core/ports.ts'
-import type { Milliseconds } from '../core/types.ts'
+import type { Key, Milliseconds } from '../core/types.ts'
 import { asStoreError } from './executor.ts'
 import type { KeyState, Waiter } from './key-state.ts'
 
-/** Resolves when what is desired now, or something newer, is in the bucket; an abort rejects it at once. */
+/**
+ * Resolves when what is desired now, or something newer, is in the bucket; an abort rejects it at once. `watch` is
+ * told of the waiter, to give it a timer.
+ */
 export function addWaiter(
   state: KeyState,
   since: Milliseconds,
   signal: AbortSignal | undefined,
+  watch: (waiter: Waiter) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const waiter = { rev: state.rev, since, resolve, reject }
-    state.waiters.push(waiter)
     const leave = () => {
-      const at = state.waiters.indexOf(waiter)
-      if (at >= 0) state.waiters.splice(at, 1)
-      reject(asStoreError(new Error('interrupted'), 'flush', state.key))
+      dropWaiter(state, waiter, asStoreError(new Error('interrupted'), 'flush', state.key))
     }
+    const end = (): void => {
+      waiter.settled = true
+      waiter.timer?.cancel()
+      signal?.removeEventListener('abort', leave)
+    }
+    const waiter: Waiter = {
+      rev: state.rev,
+      since,
+      settled: false,
+      timer: undefined,
+      resolve: () => {
+        end()
+        resolve()
+      },
+      reject: error => {
+        end()
+        reject(error)
+      },
+    }
+    state.waiters.push(waiter)
     signal?.addEventListener('abort', leave, { once: true })
+    watch(waiter)
   })
+}
+
+/** One waiter hears that it waits no more; the others wait on. */
+export function dropWaiter({ waiters }: KeyState, waiter: Waiter, error: StoreError): void {
+  const at = waiters.indexOf(waiter)
+  if (at >= 0) waiters.splice(at, 1)
+  waiter.reject(error)
 }
 
 /** For a key that no waiting brings on: rejects with the reason. */
@@ -45,6 +73,21 @@ export function rejectWaiters(
   for (const waiter of state.waiters.splice(0)) {
     if (which(waiter)) waiter.reject(error)
     else state.waiters.push(waiter)
+  }
+}
+
+/**
+ * Flushes all that is left until nothing is but what was refused for good. More than once: what is kept beside
+ * another's version gets its name on the way, and an outage may be longer than a flush waits.
+ */
+export async function sendAll(
+  left: () => readonly Readonly<KeyState>[],
+  flush: (keys: readonly Key[]) => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let states = left(); states.length > 0; states = left().filter(({ parked }) => !parked)) {
+    await flush(states.map(({ key }) => key)).catch(() => {})
+    if (signal?.aborted === true) return
   }
 }
 

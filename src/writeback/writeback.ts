@@ -27,8 +27,9 @@ import { UploadRecords } from './upload-records.ts'
 import { UploadTurns } from './upload-turns.ts'
 import { makeRoom } from './make-room.ts'
 import { follow } from './followers.ts'
+import { Patience } from './patience.ts'
 import { SendAhead } from './send-ahead.ts'
-import { addWaiter, atMost, refuseWaiter, resolveWaiters } from './waiters.ts'
+import { addWaiter, atMost, refuseWaiter, resolveWaiters, sendAll } from './waiters.ts'
 
 export type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
 
@@ -43,11 +44,13 @@ export class WriteBack {
   readonly #ahead: SendAhead
   readonly #turns: UploadTurns
   readonly #blocked: Blocked
+  readonly #patience: Patience
   #events: WriteBackEvents | undefined
 
   constructor(options: WriteBackOptions) {
     this.#o = options
     this.#ledger = new Ledger(options)
+    this.#patience = new Patience(options)
     const { states } = this.#ledger
     this.#agenda = new Agenda({ ...options, start: key => this.#start(key) })
     this.#uploads = new UploadRecords({ ...options, states, agenda: this.#agenda })
@@ -185,18 +188,11 @@ export class WriteBack {
     for (const result of results) if (result.status === 'rejected') throw result.reason
   }
 
-  /** Everything, until the deadline; resolves with the number of keys left. */
+  /** Everything, until the deadline, but what is refused for good; resolves with the number of keys left. */
   async drain(limit: Milliseconds, signal?: AbortSignal): Promise<number> {
-    // More than once: what is kept beside another's version gets its name on the way.
-    const everything = async () => {
-      while (this.#ledger.states.size > 0 && !this.#agenda.closed) {
-        await this.flush(
-          [...this.all()].map(state => state.key),
-          signal,
-        )
-      }
-    }
-    await atMost(this.#o.clock, limit, everything(), signal)
+    const left = () => (this.#agenda.closed ? [] : [...this.all()])
+    const work = sendAll(left, keys => this.flush(keys, signal), signal)
+    await atMost(this.#o.clock, limit, work, signal)
     return this.#ledger.states.size
   }
 
@@ -235,7 +231,9 @@ export class WriteBack {
 
   #wait(state: KeyState, signal?: AbortSignal): Promise<void> {
     if (state.parked?.doubtful) return refuseWaiter(state)
-    const stored = addWaiter(state, this.#o.clock.now(), signal)
+    const stored = addWaiter(state, this.#o.clock.now(), signal, waiter =>
+      this.#patience.watch(state, waiter),
+    )
     state.parked = undefined
     if (state.failures === 0 || state.waiters.length === 1) this.#schedule(state, 0)
     return stored

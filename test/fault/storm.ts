@@ -15,8 +15,7 @@ const FAULTS: readonly [number, Fault, (request: Recorded) => boolean][] = [
   [20, { do: 'status', status: 503, code: 'SlowDown', headers: { 'retry-after': '1' } }, all],
   [10, { do: 'status', status: 500, code: 'InternalError' }, all],
   [5, { do: 'status', status: 502, code: 'BadGateway' }, all],
-  // Not for a HEAD: its reply has no code, and a GET that succeeds would say that the object is not for us.
-  [5, { do: 'status', status: 403, code: 'ExpiredToken' }, ({ method }) => method !== 'HEAD'],
+  [5, { do: 'status', status: 403, code: 'ExpiredToken' }, all],
 ]
 
 function all(): boolean {

@@ -90,9 +90,9 @@ export class Session {
   }
 
   /**
-   * The caller of a request got a signal. Only one that ends it gives the request up, with EINTR: programs
-   * do not expect that of a file for a timer's or a child's signal. The kernel tells us once, so the caller
-   * is looked at again from time to time (`lookAgain`).
+   * The caller of a request got a signal. Only one that ends it, or asks it to end, gives the request up, with EINTR:
+   * programs do not expect that of a file for a timer's or a child's signal. The kernel tells us once, so the
+   * caller is looked at again from time to time (`lookAgain`).
    */
   interrupt(unique: number): void {
     const pending = this.#pending.get(unique)
@@ -108,39 +108,51 @@ export class Session {
   #giveUp(pending: Pending): void {
     if (!this.#guard.isWaiting(pending.request)) {
       this.#interrupted.delete(pending)
-    } else if (isEnding(pending.call.pid)) {
+    } else if (isToEnd(pending.call.pid, GIVE_UP.get(pending.request.operation) ?? FATAL)) {
       this.#interrupted.delete(pending)
-      this.#guard.stop(pending.request, new FsError('EINTR', 'the calling program was ended'))
+      this.#guard.stop(pending.request, new FsError('EINTR', 'the calling program is to end'))
     }
   }
 }
 
-/** What may be given up at any time: it changes nothing that is not to be changed again. */
-const GIVE_UP: ReadonlySet<string> = new Set([
-  'lookup',
-  'getattr',
-  'readlink',
-  'open',
-  'read',
-  'flush',
-  'fsync',
-  'fsyncdir',
-  'opendir',
-  'readdir',
-  'statfs',
-  'getxattr',
-  'listxattr',
+/** The kernel turns each signal that ends a program into a pending SIGKILL. */
+const FATAL = bits(9)
+/** Those by which a program is asked to end, whatever it does about it: HUP, INT, QUIT, TERM. */
+const ASKED = FATAL | bits(1, 2, 3, 15)
+
+/**
+ * What may be given up, and for which signals. What changes something may still happen afterwards, so that only a
+ * program that will not hear the answer is left alone with it: another one would do it again.
+ */
+const GIVE_UP: ReadonlyMap<string, bigint> = new Map([
+  ...['lookup', 'getattr', 'readlink', 'open', 'read', 'flush', 'fsync', 'fsyncdir'].map(asked),
+  ...['opendir', 'readdir', 'statfs', 'getxattr', 'listxattr'].map(asked),
+  ...['create', 'mkdir', 'mknod', 'symlink', 'unlink', 'rmdir', 'rename', 'setattr'].map(fatal),
+  ...['write', 'setxattr', 'removexattr'].map(fatal),
 ])
 
-const SIGKILL_BIT = 1n << 8n
+function asked(operation: string): [string, bigint] {
+  return [operation, ASKED]
+}
 
-/** Whether a thread is about to end: the kernel turns each ending signal into a pending SIGKILL (proc(5)). */
-function isEnding(pid: number): boolean {
+function fatal(operation: string): [string, bigint] {
+  return [operation, FATAL]
+}
+
+/** As in the masks of proc(5). */
+function bits(...signals: number[]): bigint {
+  return signals.reduce((mask, signal) => mask | (1n << BigInt(signal - 1)), 0n)
+}
+
+/** Whether one of these signals waits for a thread and is not blocked there. */
+function isToEnd(pid: number, signals: bigint): boolean {
   if (pid === 0) return false
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'latin1')
-    const pending = [...text.matchAll(/^(?:SigPnd|ShdPnd):\s*([0-9a-f]+)$/gm)]
-    return pending.some(([, mask = '0']) => (BigInt(`0x${mask}`) & SIGKILL_BIT) !== 0n)
+    const mask = (name: string) =>
+      BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1] ?? '0'}`)
+    const pending = mask('SigPnd') | mask('ShdPnd')
+    return (pending & signals & ~mask('SigBlk')) !== 0n
   } catch {
     return true
   }

@@ -49,7 +49,7 @@ export class HttpPool {
       host,
       port,
       ...(tls === undefined ? {} : { tls }),
-      connectTimeout: options.connectTimeout ?? DEFAULTS.connectTimeout,
+      connectTimeout: options.connectTimeout ?? Math.min(DEFAULTS.connectTimeout, this.#timeout),
       idleTimeout: options.idleTimeout ?? DEFAULTS.idleTimeout,
       maxHead: options.maxHead ?? DEFAULTS.maxHead,
       maxBody: options.maxBody ?? DEFAULTS.maxBody,

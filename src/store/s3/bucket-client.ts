@@ -53,6 +53,10 @@ const SKEW_CODES = new Set(['RequestTimeTooSkewed', 'RequestExpired'])
 class Refused extends Error {
   readonly refusal: Refusal
   readonly used: Used
+  /** A HEAD, without a reason. */
+  mute = false
+  /** What it asks for is allowed: worth another attempt. */
+  doubtful = false
 
   constructor(refusal: Refusal, used: Used) {
     super(refusal.error.message)
@@ -67,7 +71,12 @@ export class BucketClient {
   readonly #signer = new Signer()
   #region: string
   #clockOffset: Milliseconds = 0
-  #clarified = -Infinity
+  /** What was found out last of a HEAD refused without a reason: GET is allowed, or a code that is true of all requests. */
+  #clarified: { at: Milliseconds; allowed: boolean; code: string | undefined } = {
+    at: -Infinity,
+    allowed: false,
+    code: undefined,
+  }
   #place: Promise<Place> | undefined
   #placed: Place | undefined
   #lastPlace: Place | undefined
@@ -158,29 +167,43 @@ export class BucketClient {
       throw failure('invalid', request, 'this is no S3 endpoint, or none without a signature (412)')
     }
     const refusal = refusalOf(request, reply.status, reply.headers, text)
-    throw (await this.#clarify(request, reply.status, refusal)) ?? new Refused(refusal, used)
+    const mute = request.method === 'HEAD' && refusal.code === undefined
+    if (mute) throw await this.#clarify(request, reply, new Refused(refusal, used))
+    throw new Refused(refusal, used)
   }
 
-  /** The reason of a refused HEAD, which has none in itself: run-out keys, a wrong region, a wrong clock. */
-  async #clarify(
-    request: HotRequest,
-    status: number,
-    refusal: Refusal,
-  ): Promise<Refused | undefined> {
-    if (request.method !== 'HEAD' || refusal.code !== undefined) return undefined
-    if (request.key === undefined || refusal.region !== undefined) return undefined
-    const now = this.account.ports.clock.now()
-    if (status !== 400 && (status !== 403 || now - this.#clarified < CLARIFY_EVERY))
-      return undefined
-    this.#clarified = now
+  /**
+   * The reason of a refused HEAD, which has none in itself: run-out keys, a wrong region, a wrong clock. Where that is
+   * not to be found out, it is `doubtful`.
+   */
+  async #clarify(request: HotRequest, reply: HttpReply, refused: Refused): Promise<Refused> {
     const { operation, key, signal } = request
-    const headers = { range: 'bytes=0-0' }
-    try {
-      await this.#attempt({ operation, key, method: 'GET', headers, signal })
-    } catch (error) {
-      if (error instanceof Refused) return error
+    const { status, headers } = reply
+    if (key === undefined || refused.refusal.region !== undefined) return refused
+    if (status !== 400 && status !== 403) return refused
+    refused.mute = true
+    const now = this.account.ports.clock.now()
+    const { code, allowed, at } = this.#clarified
+    if (status === 403 && now - at < CLARIFY_EVERY) {
+      refused.doubtful = allowed
+      if (code === undefined) return refused
+      return new Refused(refusalOf(request, status, headers, `<Code>${code}</Code>`), refused.used)
     }
-    return undefined
+    this.#clarified = { at: now, allowed: false, code: undefined }
+    try {
+      const range = { range: 'bytes=0-0' }
+      await this.#attempt({ operation, key, method: 'GET', headers: range, signal })
+    } catch (error) {
+      if (!(error instanceof Refused)) return refused
+      const { code: found, error: reason } = error.refusal
+      const general = reason.kind === 'expired' || SKEW_CODES.has(found ?? '')
+      if (general) this.#clarified = { at: now, allowed: false, code: found }
+      // An empty object has no first byte, but may be read.
+      if (reason.kind !== 'range') return error
+    }
+    this.#clarified = { at: now, allowed: true, code: undefined }
+    refused.doubtful = true
+    return refused
   }
 
   #signed(request: HotRequest, place: Place, path: string, query: string, used: Used): HttpHeaders {
@@ -226,15 +249,18 @@ export class BucketClient {
 
   /** What was changed so that the request may succeed now; undefined if nothing can be. */
   async #remedy(
-    { refusal, used }: Refused,
+    { refusal, used, mute, doubtful }: Refused,
     tried: ReadonlySet<string>,
   ): Promise<string | undefined> {
     const { error, code, region, date } = refusal
     const { status = 0 } = error.details
-    const renewable = error.kind === 'expired' || status === 401 || RENEWABLE.has(code ?? '')
+    const renewable =
+      error.kind === 'expired' || status === 401 || mute || RENEWABLE.has(code ?? '')
     if (renewable && !tried.has('credentials') && used.credentials !== undefined) {
-      return (await this.account.credentials.renew(used.credentials)) ? 'credentials' : undefined
+      if (await this.account.credentials.renew(used.credentials)) return 'credentials'
+      if (!mute) return undefined
     }
+    if (doubtful && !tried.has('again')) return 'again'
     if (SKEW_CODES.has(code ?? '') && date !== undefined && !tried.has('clock')) {
       const offset = Date.parse(date) - this.account.ports.clock.now()
       if (Number.isNaN(offset)) return undefined

@@ -11,7 +11,8 @@ import { openS3Bucket } from '../../../src/store/s3/open.ts'
 import { CheckedSink, bytes, noMeta, read } from '../../conformance/support.ts'
 import { ports, refusal, scripted } from './scripted-server.ts'
 
-const kind = (of: StoreErrorKind): Error => ({ kind: of }) as unknown as Error
+const kind = (of: StoreErrorKind, details = {}): Error =>
+  ({ kind: of, details }) as unknown as Error
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex')
 const LISTING = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
 
@@ -49,6 +50,47 @@ t.test('a HEAD that is refused without a word is asked again by GET', async t =>
     asked.map(({ method }) => method),
     ['HEAD', 'GET', 'HEAD'],
   )
+})
+
+t.test('a HEAD that is refused once without a reason is repeated', async t => {
+  let heads = 0
+  const { store, asked } = await scripted(t, ({ method }) => {
+    if (method !== 'HEAD') return { status: 206, headers: { 'Content-Range': 'bytes 0-0/9' } }
+    return ++heads % 2 === 1 ? { status: 403 } : { headers: { etag: '"x"' } }
+  })
+  t.equal((await store.head('k')).etag, 'x')
+  t.equal((await store.head('l')).etag, 'x')
+  t.strictSame(
+    asked.map(({ method }) => method),
+    ['HEAD', 'GET', 'HEAD', 'HEAD', 'HEAD'],
+    'the second one without being asked by GET',
+  )
+})
+
+t.test('HEADs that are refused since the keys ran out all say so', async t => {
+  const { store } = await scripted(t, ({ method }) =>
+    method === 'HEAD' ? { status: 403 } : refusal(403, 'ExpiredToken'),
+  )
+  await t.rejects(store.head('k'), kind('expired'))
+  await t.rejects(store.head('l'), kind('expired', { key: 'l' }))
+})
+
+t.test('a HEAD that is not allowed is denied, with a hint', async t => {
+  const { store, asked } = await scripted(t, ({ method }) =>
+    method === 'HEAD' ? { status: 403 } : refusal(403, 'AccessDenied'),
+  )
+  await t.rejects(store.head('k'), kind('denied', { hint: /s3:GetObject/ }))
+  await t.rejects(store.head('l'), kind('denied', { hint: /policy/ }))
+  t.equal(asked.length, 3)
+})
+
+t.test('the HEAD of an empty object is refused once', async t => {
+  let heads = 0
+  const { store } = await scripted(t, ({ method }) => {
+    if (method !== 'HEAD') return refusal(416, 'InvalidRange')
+    return heads++ === 0 ? { status: 403 } : { headers: { etag: '"x"' } }
+  })
+  t.equal((await store.head('k')).etag, 'x')
 })
 
 t.test('a region that does not help is not followed for ever', async t => {
