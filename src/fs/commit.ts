@@ -1,13 +1,17 @@
 /** From a node to what the write-back shall make of its key. */
 import { contentTypeOf } from '../core/content-type.ts'
-import { forNewContent, writeAttributes } from '../core/metadata.ts'
+import { forNewContent, readAttributes, writeAttributes } from '../core/metadata.ts'
 import { FsError } from '../core/errors.ts'
 import type { Content, Desired, StoredState } from '../core/state.ts'
-import type { ObjectMeta } from '../core/types.ts'
+import type { Nanoseconds, ObjectMeta } from '../core/types.ts'
 import { metaFits } from '../core/user-xattrs.ts'
+import { sameMeta } from '../writeback/meta-equal.ts'
 import type { Change } from '../writeback/writeback.ts'
 import type { FsContext } from './context.ts'
 import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
+
+/** A file that was written for longer gets its exact time, whatever that costs. */
+const LONGEST_WRITING: Nanoseconds = 600_000_000_000n
 
 export const ABSENT: Desired = { is: 'absent' }
 
@@ -131,7 +135,30 @@ export function commitTimes(ctx: FsContext, node: FileNode): void {
   if (!node.timesDirty) return
   if (node.parent) {
     stampMeta(ctx, node)
+    takeBegunTime(ctx, node)
     commit(ctx, [changeOf(node)], [node])
   }
   node.timesDirty = false
+}
+
+/**
+ * On S3 an upload in parts gives the object the metadata that it was begun with, while the file was written; another
+ * time costs a copy of the whole object. So the file takes the time of the beginning over, which is one of its
+ * writing, unless a program was told that or a later one: it must see that the file has changed since.
+ */
+function takeBegunTime(ctx: FsContext, node: FileNode): void {
+  const { content, mtime, meta, key } = node
+  const staged = content.is === 'staged' ? content.staged : undefined
+  const uploaded = staged?.upload?.meta ?? staged?.beginning
+  // One whose outcome is not known may have made a version that others have seen.
+  if (!uploaded || ctx.store.features.metadataInPlace || ctx.writeBack.get(key)?.sending) return
+  const { defaults } = ctx.options
+  const begun = readAttributes({ meta: uploaded, key, size: 0, modified: 0 }, defaults).mtime
+  if (begun <= node.toldTime || begun > mtime || mtime - begun > LONGEST_WRITING) return
+  node.mtime = begun
+  stampMeta(ctx, node)
+  if (node.meta && sameMeta(node.meta, uploaded)) return
+  // It is to be copied anyway.
+  node.mtime = mtime
+  node.meta = meta
 }

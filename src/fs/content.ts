@@ -133,7 +133,7 @@ export async function write(
   }
   await withRoom(ctx, node, () => change(ctx, node, work))
   if (node.content.is === 'staged' && node.parent) {
-    ctx.writeBack.progress(node.key, node.content.staged)
+    ctx.writeBack.progress(node.key, node.content.staged, () => commitTimes(ctx, node))
   }
 }
 

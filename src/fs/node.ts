@@ -56,6 +56,8 @@ export interface FileNode extends NodeBase {
   writers: number
   /** Written to since its times went to the journal. */
   timesDirty: boolean
+  /** The latest `mtime` that a program was told, or when it set one. */
+  toldTime: Nanoseconds
   /** Counts the changes that came from elsewhere: a handle of an older one reads its own version. */
   generation: number
   /** Counts how often it got another name because somebody else wrote its key: a writer of before is to know. */
@@ -92,12 +94,14 @@ export function sizeOf(node: FileNode): number {
   return content.is === 'staged' ? content.staged.stage.size : content.bytes.byteLength
 }
 
+/** What a program is told of the node; notes which time that was. */
 export function attrOf(node: Node): Attr {
   const kind: FileKind = node.kind
   const { ino, perm, uid, gid, mtime, ctime, atime } = node
   if (isDir(node)) {
     return { ino, kind, perm, uid, gid, size: 4096, nlink: linksOf(node), mtime, ctime, atime }
   }
+  if (mtime > node.toldTime) node.toldTime = mtime
   const nlink = node.parent ? 1 : 0
   const { rdev } = node
   return { ino, kind, perm, uid, gid, rdev, size: sizeOf(node), nlink, mtime, ctime, atime }

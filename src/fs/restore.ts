@@ -35,6 +35,8 @@ function restoreFile(ctx: FsContext, key: string, desired: Desired & { is: 'pres
   const node = newFile(ctx, key, content)
   attach(ctx, dirAt(ctx, names), name, node)
   if (desired.meta) applyMeta(ctx, node, desired.meta)
+  // Whom the mount before told what is not known.
+  node.toldTime = node.mtime
   node.metaDirty = desired.meta !== undefined
   ctx.unsettled.set(key, node)
 }

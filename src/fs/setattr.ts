@@ -27,7 +27,8 @@ export async function setAttributes(ctx: FsContext, node: Node, change: AttrChan
     if (atime !== undefined) node.atime = time(atime)
     if (mtime !== undefined) {
       node.mtime = time(mtime)
-      if (!isDir(node)) node.timesDirty = false
+      // A later write gives a later time than this moment's.
+      if (!isDir(node)) Object.assign(node, { timesDirty: false, toldTime: nowNs(ctx) })
     }
     // atime is not kept in the bucket: it alone is no reason to send anything.
     if ([perm, uid, gid, mtime].some(one => one !== undefined)) stampMeta(ctx, node)

@@ -34,6 +34,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
     opens: 0,
     writers: 0,
     timesDirty: false,
+    toldTime: 0n,
     generation: 0,
     keptAside: 0,
   }

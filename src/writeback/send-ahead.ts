@@ -14,17 +14,22 @@ export class SendAhead {
     this.#log = log
   }
 
-  /** Never waits, never throws: what fails here is sent when the file is due. */
-  begin(state: KeyState, staged: Staged): void {
+  /** Never waits, never throws: what fails here is sent when the file is due. `beginning` may throw FsError. */
+  begin(state: KeyState, staged: Staged, beginning: () => void): void {
     const { store, partSize, acl } = this.#ports
     const least = singlePutLimit(this.#ports) + partSize
     if (staged.stage.base || staged.stage.size < least || store.limits.maxParts < 2) return
+    const failed = (error: unknown) =>
+      this.#log.debug('sending ahead failed', { key: state.key, error: String(error) })
+    try {
+      beginning()
+    } catch (error) {
+      return failed(error)
+    }
     const { meta } = putOptions(state, acl)
     const options = acl === undefined ? { meta } : { meta, acl }
     beginParts(this.#ports, streamKey(state.key), staged, options)
       .then(upload => upload.advance())
-      .catch((error: unknown) =>
-        this.#log.debug('sending ahead failed', { key: state.key, error: String(error) }),
-      )
+      .catch(failed)
   }
 }

@@ -85,9 +85,14 @@ export async function beginParts(
   if (staged.upload && staged.upload.upload.key === key) return staged.upload
   void staged.upload?.stop()
   staged.upload = undefined
-  const upload = await create(ports, key, staged, options)
-  staged.upload = new PartUpload(ports, staged, upload, options)
-  return staged.upload
+  staged.beginning = options.meta
+  try {
+    const upload = await create(ports, key, staged, options)
+    staged.upload = new PartUpload(ports, staged, upload, options)
+    return staged.upload
+  } finally {
+    staged.beginning = undefined
+  }
 }
 
 async function create(

@@ -5,7 +5,7 @@
 import { Mutex } from '../core/lock.ts'
 import type { PartLayout } from '../core/parts.ts'
 import type { Source, StageId } from '../core/state.ts'
-import type { Bytes } from '../core/types.ts'
+import type { Bytes, ObjectMeta } from '../core/types.ts'
 import type { Journal, Stage } from '../journal/journal.ts'
 import type { PartUpload } from './part-upload.ts'
 
@@ -19,6 +19,8 @@ export class Staged {
   front: Bytes = 0
   /** Its large upload under way, if one was begun. */
   upload: PartUpload | undefined
+  /** The metadata of one that the server is asked for right now. */
+  beginning: ObjectMeta | undefined
   readonly #layout: PartLayout
   /** The stage's revision at the last change of each part (index: part number). */
   readonly #partRevisions: number[] = []

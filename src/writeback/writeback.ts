@@ -165,12 +165,12 @@ export class WriteBack {
     if (state) state.open = true
   }
 
-  /** An open file has grown: what is full of it may go ahead. */
-  progress(key: Key, staged: Staged): void {
+  /** An open file has grown: what is full of it may go ahead. `beginning`: its metadata is about to be taken. */
+  progress(key: Key, staged: Staged, beginning: () => void): void {
     const state = this.#ledger.states.get(key)
     if (staged.upload) staged.upload.advance()
     else if (state && !state.busy && !state.upload && !this.#agenda.closed) {
-      if (!this.#uploads.isBeginning(state)) this.#ahead.begin(state, staged)
+      if (!this.#uploads.isBeginning(state)) this.#ahead.begin(state, staged, beginning)
     }
   }
 

@@ -21,6 +21,8 @@ interface Common {
 export interface FileEntry extends Common {
   readonly kind: 'file' | 'symlink'
   bytes: Uint8Array
+  /** It was so large once that it may be sent while it is written. */
+  streamed?: boolean
 }
 export interface DirEntry extends Common {
   readonly kind: 'directory'
@@ -29,6 +31,9 @@ export interface DirEntry extends Common {
   marked: boolean
 }
 export type Entry = FileEntry | DirEntry
+
+/** Such a file is sent while it is written: three parts of `Core`'s. */
+const STREAMED = 768
 
 interface Slot {
   readonly file: FileEntry
@@ -228,7 +233,7 @@ export class ReferenceModel {
     bytes.set(file.bytes)
     bytes.set(from, offset)
     file.bytes = bytes
-    file.mtime = this.#span
+    this.#written(file)
     return from.length
   }
 
@@ -241,7 +246,15 @@ export class ReferenceModel {
     const bytes = new Uint8Array(size)
     bytes.set(file.bytes.subarray(0, size))
     file.bytes = bytes
-    file.mtime = this.#span
+    this.#written(file)
+  }
+
+  /** The time of a streamed one may be any of its writing since a program was told one. */
+  #written(file: FileEntry): void {
+    if (file.bytes.length >= STREAMED) file.streamed = true
+    const { from, to } = file.mtime
+    const since = file.streamed === true && from !== to ? from : this.#span.from
+    file.mtime = { from: since, to: this.#span.to }
   }
 
   #make(path: string, entry: () => Entry): void {
