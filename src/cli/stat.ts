@@ -38,11 +38,12 @@ function print({ key, url, state, reason, stored }: ObjectFacts, io: Io): void {
   line('url', url)
   line('state', reason === undefined ? state : `${state}: ${reason}`)
   if (!stored) return line('stored', key === '' ? 'the whole bucket' : 'no object of that name')
-  const { size, etag, modified, versionId, contentType, headers, user, tags, acl } = stored
+  const { size, etag, modified, versionId, expiry, contentType, headers, user, tags, acl } = stored
   line('size', `${size} (${formatSize(size)})`)
   line('modified', new Date(modified).toISOString())
   line('etag', etag)
   if (versionId !== undefined) line('version', versionId)
+  if (expiry !== undefined) line('expires', new Date(expiry).toISOString())
   line('content type', contentType ?? '')
   for (const [name, value] of Object.entries(headers)) line(dashed(name), value)
   for (const [name, value] of Object.entries(user)) line(`user.${name}`, value)

@@ -62,6 +62,8 @@ export interface ObjectFacts {
     readonly etag: string
     readonly modified: Milliseconds
     readonly versionId?: string
+    /** When the store deletes it by itself, ms. */
+    readonly expiry?: Milliseconds
     readonly contentType?: string
     /** The other headers, by name. */
     readonly headers: Readonly<Record<string, string>>

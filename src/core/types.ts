@@ -41,6 +41,8 @@ export interface ObjectMeta {
   readonly contentEncoding?: string
   readonly contentLanguage?: string
   readonly storageClass?: string
+  /** Note of what new bytes would lose, as `core/kept` has it. */
+  readonly kept?: string
   readonly user: Readonly<Record<string, string>>
 }
 

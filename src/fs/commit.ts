@@ -94,7 +94,8 @@ export function metaForNewContent(node: FileNode): void {
 
 /** Throws ENOSPC when the metadata is more than the server keeps. */
 export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
-  if (metaFits(meta.user, ctx.store.limits)) return
+  const user = meta.kept ? { ...meta.user, 'pail-kept': meta.kept } : meta.user
+  if (metaFits(user, ctx.store.limits)) return
   throw new FsError(
     'ENOSPC',
     `user metadata over the server's limit of ${ctx.store.limits.maxMeta} bytes`,

@@ -12,6 +12,7 @@ import type { ObjectStore } from '../store/store.ts'
 import type { StagedFiles } from '../writeback/staged.ts'
 import type { WriteBack } from '../writeback/writeback.ts'
 import { isDir, type DirNode, type Node } from './node.ts'
+import type { Keeping } from './kept.ts'
 import type { Recent } from './recent.ts'
 
 export interface FsOptions {
@@ -52,6 +53,7 @@ export interface FsContext extends FsParts {
   /** The node of each key with a record that says present. */
   readonly unsettled: Map<Key, Node>
   readonly recent: Recent
+  readonly keeping: Keeping
   /** Paths of files kept beside a newer version since the mount began. */
   readonly conflicts: string[]
   /** This mount's own nanoseconds below the millisecond, in all times that it gives. */

@@ -1,16 +1,18 @@
 /** The control plane, `pail.NAME`: what is known of an object and can be set on it, as text. */
 import { FsError } from '../core/errors.ts'
-import type { CannedAcl, ObjectMeta } from '../core/types.ts'
+import { cannedNames, isCanned } from '../core/kept.ts'
+import type { ObjectMeta } from '../core/types.ts'
 import { loadMeta } from './attributes.ts'
 import { isTop } from './buckets.ts'
 import type { FsContext } from './context.ts'
+import { noteKept } from './kept.ts'
 import { isDir, type Node } from './node.ts'
-import { update } from './setattr.ts'
+import { keepTime, update } from './setattr.ts'
 
 /** How long `pail.signed-url` is good for, ms. */
 const SIGNED_FOR = 3_600_000
 
-type HeaderName = Exclude<keyof ObjectMeta, 'user'>
+type HeaderName = Exclude<keyof ObjectMeta, 'user' | 'kept'>
 
 /** Headers that are kept with the object: readable and settable. */
 const HEADERS: Readonly<Record<string, HeaderName>> = {
@@ -22,13 +24,6 @@ const HEADERS: Readonly<Record<string, HeaderName>> = {
   'storage-class': 'storageClass',
 }
 
-const CANNED: readonly string[] = [
-  'private',
-  'public-read',
-  'public-read-write',
-  'authenticated-read',
-]
-
 type Reader = (ctx: FsContext, node: Node) => Promise<string> | string
 
 const READERS: Readonly<Record<string, Reader>> = {
@@ -37,6 +32,11 @@ const READERS: Readonly<Record<string, Reader>> = {
     const head = await ctx.store.head(storedFile(node).key)
     if (head.versionId === undefined) throw none('version-id')
     return head.versionId
+  },
+  expiry: async (ctx, node) => {
+    const { expiry } = await ctx.store.head(storedFile(node).key)
+    if (expiry === undefined) throw none('expiry')
+    return new Date(expiry).toISOString()
   },
   url: async (ctx, node) => {
     const { key } = node
@@ -73,6 +73,7 @@ export async function readControl(ctx: FsContext, node: Node, name: string): Pro
   if (reader) return reader(ctx, node)
   const header = HEADERS[name]
   if (!header) throw none(name)
+  if (!hasHeader(ctx, name)) throw none(name)
   const value = (await loadMeta(ctx, node))[header]
   if (value) return value
   if (name === 'storage-class' && !isDir(node)) return 'STANDARD'
@@ -87,18 +88,19 @@ export async function writeControl(
   value: string,
 ): Promise<void> {
   const header = HEADERS[name]
+  if (header && !hasHeader(ctx, name)) {
+    throw new FsError('EOPNOTSUPP', 'this store has no storage classes for objects')
+  }
   if (header) return setHeader(ctx, node, header, value)
   if (name === 'acl') {
-    if (!CANNED.includes(value)) {
-      throw new FsError('EINVAL', `pail.acl takes one of ${CANNED.join(', ')}`)
+    if (!isCanned(value)) {
+      throw new FsError('EINVAL', `pail.acl takes one of ${cannedNames().join(', ')}`)
     }
-    return ctx.store.setAcl(await aclKey(ctx, node), value as CannedAcl)
+    await ctx.store.setAcl(await aclKey(ctx, node), value)
+    return noteKept(ctx, node, { acl: value })
   }
   if (name === 'tags') {
-    return ctx.store.setTags(
-      await sentKey(ctx, node),
-      Object.fromEntries(new URLSearchParams(value.replaceAll('\n', '&'))),
-    )
+    return setTags(ctx, node, Object.fromEntries(new URLSearchParams(value.replaceAll('\n', '&'))))
   }
   if (READERS[name]) throw new FsError('EPERM', `pail.${name} can only be read`)
   throw new FsError('EOPNOTSUPP', `there is no pail.${name}`)
@@ -106,15 +108,26 @@ export async function writeControl(
 
 export async function removeControl(ctx: FsContext, node: Node, name: string): Promise<void> {
   const header = HEADERS[name]
-  if (name === 'tags') return ctx.store.setTags(await sentKey(ctx, node), {})
+  if (name === 'tags') return setTags(ctx, node, {})
   if (!header) throw new FsError('EPERM', `pail.${name} cannot be removed`)
   const meta = await loadMeta(ctx, node)
   if (!meta[header]) throw none(name)
   await update(ctx, node, () => {
+    keepTime(ctx, node)
     // An absent header keeps what the object has; an empty one takes it away.
     node.meta = { ...(node.meta ?? meta), [header]: '' }
     node.metaDirty = true
   })
+}
+
+/** Swift has classes (policies) for containers only. */
+function hasHeader(ctx: FsContext, name: string): boolean {
+  return name !== 'storage-class' || ctx.store.features.storageClass
+}
+
+async function setTags(ctx: FsContext, node: Node, tags: Record<string, string>): Promise<void> {
+  await ctx.store.setTags(await sentKey(ctx, node), tags)
+  return noteKept(ctx, node, { tags })
 }
 
 async function setHeader(
@@ -129,6 +142,7 @@ async function setHeader(
   objectKey(ctx, node)
   const meta = await loadMeta(ctx, node)
   await update(ctx, node, () => {
+    keepTime(ctx, node)
     node.meta = { ...(node.meta ?? meta), [header]: value }
     node.metaDirty = true
   })

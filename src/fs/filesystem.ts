@@ -16,6 +16,7 @@ import {
 import { eventsOf } from './events.ts'
 import { existing } from './find.ts'
 import { readThrough } from './habit.ts'
+import { newKeeping } from './kept.ts'
 import { loadDir } from './listing.ts'
 import { makeDir, makeFile, makeSpecial, makeSymlink } from './make.ts'
 import { attrOf, isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
@@ -48,6 +49,7 @@ export function createFileSystem(parts: FsParts, options: FsOptions): CreatedFil
     unsettled: new Map(),
     conflicts: [],
     recent: new Recent(parts.clock, lag),
+    keeping: newKeeping(),
     nextIno: () => ++ino,
     fraction: fractionOf(`${options.host} ${parts.clock.now()}`),
   }

@@ -7,6 +7,7 @@ import { checkNoBucket, holdsBuckets, makeBucket } from './buckets.ts'
 import { changeOf, commit, freshMeta, stampMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { child } from './find.ts'
+import { newlyMade } from './kept.ts'
 import type { DirNode, FileContent, FileNode, Node } from './node.ts'
 import { attach, forgetIfUnused, keyFor, newDir, newFile, touchDir } from './tree.ts'
 
@@ -118,6 +119,7 @@ function enter<N extends Node>(ctx: FsContext, parent: DirNode, name: string, no
   node.name = name
   node.meta = freshMeta(ctx, node)
   stampMeta(ctx, node)
+  newlyMade(ctx, node)
   try {
     commit(ctx, [changeOf(node, FREE)], [node])
   } catch (error) {

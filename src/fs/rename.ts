@@ -13,6 +13,7 @@ import { ABSENT, changeOf, commit, emptiedBy, goneOf, markersFor, storedOf } fro
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import { child, existing } from './find.ts'
+import { loadReplaced, movedAway, sendNote, takeOver } from './kept.ts'
 import { loadDir, loadTree } from './listing.ts'
 import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
 import { attach, below, detach, keyFor, touchDir } from './tree.ts'
@@ -43,6 +44,7 @@ export async function rename(
     await loadTree(ctx, node)
     if (node.marker === 'present') await loadMeta(ctx, node)
   }
+  await loadReplaced(ctx, node, target)
   // From here on nothing is awaited: it happens whole.
   if (from.dir.children.get(from.name) !== node) throw new FsError('ENOENT', from.name)
   if (to.dir.children.get(to.name) !== target) throw new FsError('EAGAIN', to.name)
@@ -74,6 +76,8 @@ function renameFile(
   const before = { key: node.key, meta: node.meta, metaDirty: node.metaDirty }
   const gone = goneOf(ctx, from.dir, node)
   retype(node, from.name, to.name)
+  movedAway(ctx, node, node.key)
+  takeOver(ctx, node, target)
   node.key = key
   const stored: StoredState = target ? storedOf(target) : { is: 'absent' }
   const kept = from.dir === to.dir ? [] : emptiedBy(ctx, from.dir, node)
@@ -83,7 +87,6 @@ function renameFile(
     Object.assign(node, before)
     throw error
   }
-  ctx.store.moved?.(before.key, key)
   move(ctx, node, from, to)
   if (ctx.unsettled.get(before.key) === node) ctx.unsettled.delete(before.key)
   if (ctx.writeBack.get(key)) ctx.unsettled.set(key, node)
@@ -134,6 +137,7 @@ function renameDir(
     one.key = newKey
     undo.push(() => (one.key = oldKey))
     if (!marked) continue
+    if (!isDir(one)) sendNote(one)
     const stored: StoredState = one === node && target ? storedOf(target) : { is: 'absent' }
     fresh.push(changeOf(one, stored))
   }
@@ -144,7 +148,6 @@ function renameDir(
     for (const back of undo) back()
     throw error
   }
-  for (const { key } of nodes) ctx.store.moved?.(oldTop + key.slice(top.length), key)
   move(ctx, node, from, to)
   remember(ctx, nodes, oldTop, top)
 }

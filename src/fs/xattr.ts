@@ -8,7 +8,7 @@ import { freshMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { readControl, removeControl, writeControl } from './control-xattr.ts'
 import type { Node } from './node.ts'
-import { update } from './setattr.ts'
+import { keepTime, update } from './setattr.ts'
 
 const USER = 'user.'
 const CONTROL = 'pail.'
@@ -67,6 +67,7 @@ function userName(ctx: FsContext, node: Node, name: string): string {
 type User = ObjectMeta['user']
 
 function setUser(ctx: FsContext, node: Node, change: (user: User) => User): void {
+  keepTime(ctx, node)
   const before = node.meta ?? freshMeta(ctx, node)
   node.meta = { ...before, user: change(before.user) }
   node.metaDirty = true

@@ -41,10 +41,5 @@ export function isNotable(error: FsError): boolean {
   return error.cause instanceof StoreError && !EVERYDAY.has(error.cause.kind)
 }
 
-const EVERYDAY: ReadonlySet<string> = new Set([
-  'not-found',
-  'exists',
-  'not-empty',
-  'unsupported',
-  'aborted',
-])
+/** Those that say all by themselves. That a name is taken, or that a store cannot do something, has a reason. */
+const EVERYDAY: ReadonlySet<string> = new Set(['not-found', 'not-empty', 'aborted'])

@@ -266,6 +266,7 @@ function storeConfig(input: ConfigInput, source: MountSource): StoreConfig {
 }
 
 const OPTION_NAME = {
+  acl: '--acl',
   profile: '--profile',
   pathStyle: '--path-style',
   storageClass: '--storage-class',

@@ -22,13 +22,14 @@ export async function objectFacts(
       (await store.getAcl(key)).map(({ grantee, permission }) => `${grantee} ${permission}`),
     ),
   ])
-  const { size, etag, modified, versionId, meta } = head
-  const { user, contentType, ...headers } = meta
+  const { size, etag, modified, versionId, expiry, meta } = head
+  const { user, contentType, kept: _, ...headers } = meta
   const stored = {
     size,
     etag,
     modified,
     ...(versionId === undefined ? {} : { versionId }),
+    ...(expiry === undefined ? {} : { expiry }),
     ...(contentType === undefined ? {} : { contentType }),
     headers: Object.fromEntries(
       Object.entries(headers).filter(([, value]) => typeof value === 'string'),

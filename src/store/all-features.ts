@@ -58,6 +58,10 @@ export class AllFeatures implements Features {
     return this.#base.signedUrl
   }
 
+  get storageClass(): boolean {
+    return this.#base.storageClass
+  }
+
   #every(flag: Flag): boolean {
     if (this.#off.has(flag)) return false
     let some = false

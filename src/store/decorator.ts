@@ -31,7 +31,7 @@ import type {
 /** The operations that are requests. */
 export type Operation = Exclude<
   keyof ObjectStore,
-  'family' | 'name' | 'features' | 'limits' | 'buckets' | 'moved' | 'url' | 'sweep' | 'close'
+  'family' | 'name' | 'features' | 'limits' | 'buckets' | 'url' | 'sweep' | 'close'
 >
 
 export interface Call {

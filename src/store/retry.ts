@@ -207,10 +207,6 @@ class RetryingStore implements ObjectStore {
     return this.#repeat(undefined, () => this.#store.setTags(key, tags))
   }
 
-  moved(from: Key, to: Key): void {
-    this.#store.moved?.(from, to)
-  }
-
   url(key: Key): string {
     return this.#store.url(key)
   }

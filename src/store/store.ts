@@ -53,6 +53,8 @@ export interface ObjectHead {
   readonly modified: Milliseconds
   readonly meta: ObjectMeta
   readonly versionId?: string
+  /** When the store deletes it by itself. */
+  readonly expiry?: Milliseconds
 }
 
 /**
@@ -166,6 +168,8 @@ export interface Features {
   acl: boolean
   tags: boolean
   signedUrl: boolean
+  /** Objects have storage classes of their own. */
+  storageClass: boolean
 }
 
 /** Limits of the server, in bytes and counts. */
@@ -249,8 +253,6 @@ export interface ObjectStore {
   setAcl(key: Key, acl: CannedAcl): Promise<void>
   getTags(key: Key): Promise<Readonly<Record<string, string>>>
   setTags(key: Key, tags: Readonly<Record<string, string>>): Promise<void>
-  /** An object gets another name, now or when it is sent: what is remembered of it goes along. */
-  moved?(from: Key, to: Key): void
   /** The plain address, without a signature. */
   url(key: Key): string
   /** Good for `expires` ms from now, for GET. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { BucketClient, whyNoBoto } from './bucket-client.ts'
 import { whyNoFuse, type TestScope } from './mount.ts'
+import { Proxy } from './proxy.ts'
 import {
   PROJECT,
   sharedKeystoneSwift,
@@ -21,6 +22,11 @@ import { program } from './shell.ts'
 export interface Seen {
   size: number
   contentType: string
+  cacheControl: string
+  contentDisposition: string
+  contentEncoding: string
+  storageClass: string
+  versionId: string
   /** User metadata, names in lower case. */
   user: Record<string, string>
 }
@@ -33,14 +39,26 @@ export interface Other {
   get(bucket: string, key: string): Promise<string>
   head(bucket: string, key: string): Promise<Seen>
   keys(bucket: string): Promise<string[]>
+  /** Grants as `WHO RIGHT`: of an object, or on Swift of its container. */
+  acl(bucket: string, key: string): Promise<string[]>
+  tags(bucket: string, key: string): Promise<Record<string, string>>
+  /** Makes the bucket keep versions; false where the server has none. */
+  keepVersions(bucket: string): Promise<boolean>
+  /** Lets the store delete an object after a while; false where the family has no such thing. */
+  expire(bucket: string, key: string, seconds: number): Promise<boolean>
 }
 
 export interface Family {
   title: string
   scheme: 's3' | 'swift'
   server: Server
+  /** Between pailfs and the server. */
+  proxy: Proxy
+  /** What pailfs is told besides the S3 access of `server`. */
   env: Record<string, string>
   other: Other
+  /** Makes a bucket that belongs to another account; undefined where the test has no other account. */
+  stranger: ((bucket: string) => Promise<void>) | undefined
 }
 
 interface Kind {
@@ -74,9 +92,34 @@ export async function whyNot({ kind, scheme }: Kind): Promise<string | false> {
 
 export async function openFamily(t: TestScope, { title, scheme, start }: Kind): Promise<Family> {
   const server = await start()
-  const env = scheme === 's3' ? {} : swiftEnvironment(server)
+  const proxy = await Proxy.start(server)
+  t.teardown(() => proxy.stop())
+  const env = scheme === 's3' ? {} : throughProxy(server, proxy)
   const other = scheme === 's3' ? await boto(t, server) : swiftclient(t, server)
-  return { title, scheme, server, env, other }
+  return { title, scheme, server, proxy, env, other, stranger: await strangerOf(t, server) }
+}
+
+/** The servers of servers/*.py have this other account with an S3 access. */
+const STRANGERS: Partial<Record<ServerKind, readonly [string, string]>> = {
+  rgw: ['alt', 'alttesting'],
+  swift: ['test2:tester2', 'testing2'],
+}
+
+async function strangerOf(t: TestScope, server: Server): Promise<Family['stranger']> {
+  const [accessKeyId, secretAccessKey] = STRANGERS[server.kind] ?? []
+  if (accessKeyId === undefined || secretAccessKey === undefined || (await whyNoBoto()))
+    return undefined
+  const s3 = { ...server.s3, accessKeyId, secretAccessKey }
+  const client = await BucketClient.start(t, { ...server, s3 }, '')
+  return async bucket => void (await client.call('create_bucket', { Bucket: bucket }))
+}
+
+/** Auth and objects through the proxy; Keystone has an address of its own, and its catalogue the server's. */
+function throughProxy(server: Server, { endpoint }: Proxy): Record<string, string> {
+  const { keystone } = server.swift
+  const env = swiftEnvironment(server)
+  if (keystone) return { ...env, OS_STORAGE_URL: `${endpoint}/v1/AUTH_${keystone.projectId}` }
+  return { ...env, ST_AUTH: server.swift.authUrl.replace(server.endpoint, endpoint) }
 }
 
 /** What the Swift tools take their credentials from. */
@@ -117,6 +160,11 @@ async function boto(t: TestScope, server: Server): Promise<Other> {
       return {
         size: Number(head['ContentLength']),
         contentType: String(head['ContentType']),
+        cacheControl: text(head['CacheControl']),
+        contentDisposition: text(head['ContentDisposition']),
+        contentEncoding: text(head['ContentEncoding']),
+        storageClass: text(head['StorageClass']),
+        versionId: text(head['VersionId']),
         user: head['Metadata'] as Record<string, string>,
       }
     },
@@ -124,6 +172,30 @@ async function boto(t: TestScope, server: Server): Promise<Other> {
       (
         (await client.call('keys', { Bucket: bucket, Prefix: '' })) as unknown as { key: string }[]
       ).map(({ key }) => key),
+    acl: async (bucket, key) => {
+      const method = key === '' ? 'get_bucket_acl' : 'get_object_acl'
+      const found = await client.call(method, { Bucket: bucket, ...(key && { Key: key }) })
+      const grants = found['Grants'] as { Grantee: Record<string, string>; Permission: string }[]
+      return grants.map(
+        ({ Grantee, Permission }) => `${Grantee['URI'] ?? Grantee['ID']} ${Permission}`,
+      )
+    },
+    tags: async (bucket, key) => {
+      const found = await client.call('get_object_tagging', { Bucket: bucket, Key: key })
+      const set = found['TagSet'] as { Key: string; Value: string }[]
+      return Object.fromEntries(set.map(({ Key, Value }) => [Key, Value]))
+    },
+    keepVersions: bucket =>
+      client
+        .call('put_bucket_versioning', {
+          Bucket: bucket,
+          VersioningConfiguration: { Status: 'Enabled' },
+        })
+        .then(
+          () => true,
+          () => false,
+        ),
+    expire: () => Promise.resolve(false),
   }
 }
 
@@ -178,11 +250,37 @@ function swiftclient(t: TestScope, server: Server): Other {
       return {
         size: Number(headers['content-length']),
         contentType: headers['content-type'] ?? '',
+        cacheControl: headers['cache-control'] ?? '',
+        contentDisposition: headers['content-disposition'] ?? '',
+        contentEncoding: headers['content-encoding'] ?? '',
+        storageClass: '',
+        versionId: headers['x-object-version-id'] ?? '',
         user: Object.fromEntries(user) as Record<string, string>,
       }
     },
     keys: async bucket => names(await call('get_container', [bucket], { full_listing: true })),
+    acl: async bucket => {
+      const headers = (await call('head_container', [bucket])) as Record<string, string>
+      const readers = (headers['x-container-read'] ?? '').split(',')
+      return readers.filter(who => who !== '').map(who => `${who} READ`)
+    },
+    tags: () => Promise.resolve({}),
+    keepVersions: async bucket => {
+      const headers = { 'X-Versions-Enabled': 'true' }
+      await call('post_container', [bucket, headers]).catch(() => {})
+      const now = (await call('head_container', [bucket])) as Record<string, string>
+      return now['x-versions-enabled']?.toLowerCase() === 'true'
+    },
+    expire: async (bucket, key, seconds) => {
+      const headers = { 'X-Delete-After': String(seconds) }
+      await call('post_object', [bucket, key, headers])
+      return true
+    },
   }
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function base64(text: string): { base64: string } {

@@ -84,6 +84,7 @@ export class MemoryStore implements ObjectStore {
       acl: true,
       tags: true,
       signedUrl: true,
+      storageClass: true,
       ...options.features,
     }
     this.#uploads = new Uploads(this.limits)

@@ -1,11 +1,14 @@
 /** An object's metadata and head on the wire: S3's headers to our words and back. Pure. */
 import type { StoreErrorKind } from '../../core/errors.ts'
+import { formatKept } from '../../core/kept.ts'
 import type { CannedAcl, ETag, Key, Milliseconds, ObjectMeta } from '../../core/types.ts'
 import type { HttpHeaders } from '../http/types.ts'
 import type { Limits, ObjectHead } from '../store.ts'
 import type { S3Options } from './options.ts'
 
 const USER = 'x-amz-meta-'
+/** The name of the note of what new bytes would lose, among user metadata. */
+const KEPT = 'pail-kept'
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const VALUE = /^[\t\x20-\x7e]*$/
 
@@ -23,6 +26,8 @@ export function parseTime(text: string | undefined): Milliseconds {
 /** The head of an object from a reply to HEAD or GET. `size` is that of the whole object. */
 export function headOf(key: Key, headers: HttpHeaders, size: number): ObjectHead {
   const version = headers['x-amz-version-id']
+  // By a lifecycle rule: `expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="..."`.
+  const expiry = parseTime(/expiry-date="([^"]*)"/.exec(headers['x-amz-expiration'] ?? '')?.[1])
   return {
     key,
     size,
@@ -30,6 +35,7 @@ export function headOf(key: Key, headers: HttpHeaders, size: number): ObjectHead
     modified: parseTime(headers['last-modified']),
     meta: metaOf(headers),
     ...(version === undefined || version === 'null' ? {} : { versionId: version }),
+    ...(expiry > 0 ? { expiry } : {}),
   }
 }
 
@@ -39,6 +45,10 @@ function metaOf(headers: HttpHeaders): ObjectMeta {
     if (name.startsWith(USER)) user[name.slice(USER.length)] = headers[name] as string
   }
   const meta: Record<string, unknown> = { user }
+  if (user[KEPT] !== undefined) meta['kept'] = user[KEPT]
+  else if (Number(headers['x-amz-tagging-count'] ?? 0) > 0)
+    meta['kept'] = formatKept({ tags: 'some' })
+  delete user[KEPT]
   for (const [field, name] of FIELDS) {
     const value = headers[name]
     if (value !== undefined && value !== '') meta[field] = value
@@ -52,7 +62,7 @@ function metaOf(headers: HttpHeaders): ObjectMeta {
   return meta as unknown as ObjectMeta
 }
 
-const FIELDS: readonly (readonly [Exclude<keyof ObjectMeta, 'user'>, string])[] = [
+const FIELDS: readonly (readonly [Exclude<keyof ObjectMeta, 'user' | 'kept'>, string])[] = [
   ['contentType', 'content-type'],
   ['cacheControl', 'cache-control'],
   ['contentDisposition', 'content-disposition'],
@@ -61,11 +71,16 @@ const FIELDS: readonly (readonly [Exclude<keyof ObjectMeta, 'user'>, string])[] 
   ['storageClass', 'x-amz-storage-class'],
 ]
 
+/** User metadata as it is sent. */
+function userOf({ user, kept }: ObjectMeta): Record<string, string> {
+  return kept ? { ...user, [KEPT]: kept } : { ...user }
+}
+
 /** Why metadata cannot be sent, or undefined. What a header cannot carry must never reach the wire. */
 export function metaFault(meta: ObjectMeta, limits: Limits): [StoreErrorKind, string] | undefined {
   let count = 0
   let sum = 0
-  for (const [name, value] of Object.entries(meta.user)) {
+  for (const [name, value] of Object.entries(userOf(meta))) {
     if (!NAME.test(name))
       return ['invalid', `metadata name ${JSON.stringify(name)} is no header name`]
     if (!VALUE.test(value)) return ['invalid', `value of metadata ${name} is not plain ASCII`]
@@ -94,7 +109,7 @@ export function metaHeaders(
     const value = meta[field]
     if (value !== undefined && value !== '') headers[name] = value
   }
-  for (const [name, value] of Object.entries(meta.user)) headers[USER + name] = value
+  for (const [name, value] of Object.entries(userOf(meta))) headers[USER + name] = value
   const canned = acl ?? options.acl
   if (canned !== undefined) headers['x-amz-acl'] = canned
   const storageClass = meta.storageClass ?? options.storageClass
@@ -120,7 +135,7 @@ export function metaInput(
     ...(meta === undefined
       ? {}
       : {
-          Metadata: { ...meta.user },
+          Metadata: userOf(meta),
           ...(meta.contentType ? { ContentType: meta.contentType } : {}),
           ...(meta.cacheControl ? { CacheControl: meta.cacheControl } : {}),
           ...(meta.contentDisposition ? { ContentDisposition: meta.contentDisposition } : {}),

@@ -66,6 +66,7 @@ export const S3_FEATURES: Readonly<Features> = {
   acl: true,
   tags: true,
   signedUrl: true,
+  storageClass: true,
 }
 
 export class S3Store implements ObjectStore {

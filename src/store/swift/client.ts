@@ -44,7 +44,7 @@ export class SwiftClient {
 
   /** Rejects with StoreError on other statuses than 2xx and `accept`. */
   async request(request: SwiftRequest): Promise<HttpReply> {
-    const { operation, key } = request
+    const { operation, container, key } = request
     // The path of the empty name is the container's: a delete would be one of the container.
     if (key === '' || request.container === '') {
       throw trouble('invalid', operation, 'the name is empty', key)
@@ -62,7 +62,7 @@ export class SwiftClient {
     }
     const { status, headers, body } = reply
     if ((status >= 200 && status < 300) || request.accept?.includes(status) === true) return reply
-    throw fromReply({ operation, key, status, headers, body })
+    throw fromReply({ operation, container, key, status, headers, body })
   }
 
   /** The cluster's `/info`, without a token; undefined where it is switched off. */

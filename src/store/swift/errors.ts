@@ -9,6 +9,8 @@ import { HttpError, type HttpFailure, type HttpHeaders } from '../http/types.ts'
 
 export interface Failure {
   readonly operation: string
+  /** Named where no key is. */
+  readonly container?: string | undefined
   readonly key?: Key | undefined
   readonly status: number
   readonly headers: HttpHeaders
@@ -54,7 +56,7 @@ export function fromReply(failure: Failure): StoreError {
   const code = /"Code"\s*:\s*"(\w+)"/.exec(text)?.[1]
   return new StoreError(
     kind,
-    `${operation}${named(key)}: ${status}${text === '' ? '' : ` ${text}`}`,
+    `${operation}${named(key ?? failure.container)}: ${status}${text === '' ? '' : ` ${text}`}`,
     {
       operation,
       status,

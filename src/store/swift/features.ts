@@ -49,6 +49,7 @@ export function capabilitiesOf(info: unknown): Capabilities {
       acl: true,
       tags: false,
       signedUrl: tree['tempurl'] !== undefined,
+      storageClass: false,
     },
     limits: {
       maxPut: maxFile,

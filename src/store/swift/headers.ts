@@ -80,6 +80,9 @@ export function toHead(key: string, headers: Headers): ObjectHead {
     ...(headers['x-object-version-id'] === undefined
       ? {}
       : { versionId: headers['x-object-version-id'] }),
+    ...(Number(headers['x-delete-at']) > 0
+      ? { expiry: Number(headers['x-delete-at']) * 1000 }
+      : {}),
   }
 }
 
