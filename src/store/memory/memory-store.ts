@@ -157,9 +157,8 @@ export class MemoryStore implements ObjectStore {
   async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     const operation = 'CopyObject'
     this.#enter(operation, to, options.signal)
-    const source = this.#source(from, operation)
-    const { content } = source
-    const meta = options.meta ?? source.meta
+    const { content, meta: before } = this.#source(from, operation)
+    const meta = options.meta ?? before
     this.#checkWrite(to, { ...options, meta }, operation)
     const acl = options.acl ?? 'private'
     return this.#store(to, { content, etag: this.#etag(content), meta, acl })
@@ -170,8 +169,8 @@ export class MemoryStore implements ObjectStore {
     this.#enter(operation, from.key, options.signal)
     const { content, etag, acl, tags } = this.#source(from, operation)
     this.#checkWrite(from.key, options, operation)
-    const { meta } = options
-    const stored = this.#store(from.key, { content, etag, meta, acl: options.acl ?? acl })
+    const { meta, acl: own = acl } = options
+    const stored = this.#store(from.key, { content, etag, meta, acl: own })
     this.#find(from.key, operation).tags = tags
     return stored
   }
