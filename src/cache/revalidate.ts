@@ -118,7 +118,9 @@ function sleep(clock: Clock, delay: Milliseconds, end: { now: () => void }): Pro
 }
 
 function timedOut(key: Key, timeout: Milliseconds, cause: unknown): StoreError {
-  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  // That we gave up ourselves is no reason.
+  const silent = cause instanceof StoreError && ['aborted', 'timeout'].includes(cause.kind)
+  const why = cause instanceof Error && !silent ? `: ${cause.message}` : ''
   const details = { operation: 'GetObject', key, cause }
   return new StoreError('timeout', `no answer about ${key} within ${timeout} ms${why}`, details)
 }

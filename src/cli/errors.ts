@@ -1,7 +1,7 @@
 /**
  * Errors as people see them: what was wrong, where, and what to do; and the exit code for each.
  */
-import { FsError, StoreError } from '../core/errors.ts'
+import { FsError, hintOf, StoreError } from '../core/errors.ts'
 import { EXIT } from './exit.ts'
 import type { Exit } from './exit.ts'
 
@@ -85,7 +85,7 @@ function said(message: string, words: string): boolean {
 }
 
 function storeHint(error: StoreError): string | undefined {
-  return error.details.hint ?? HINTS[error.kind]
+  return error.details.hint ?? HINTS[error.kind] ?? hintOf(error)
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -114,6 +114,58 @@ export class FsError extends Error {
   }
 }
 
+/** The kernel looks again by itself and gets another answer: no failure that a program sees. */
+export class LookAgain extends FsError {
+  constructor(message: string) {
+    super('ESTALE', message)
+  }
+}
+
+/** What a person can do about each kind, where the store knew nothing better. Total by type. */
+const HINT_OF: Readonly<Record<StoreErrorKind, string>> = {
+  'not-found': 'It is not in the bucket (any more).',
+  'no-bucket': 'The bucket is gone, or these credentials do not see it.',
+  denied: 'The credentials do not allow this: check the policy and the profile.',
+  expired: 'The credentials have run out: log in again, or renew them.',
+  changed: 'Somebody else wrote the object: open it again.',
+  exists: 'Somebody else made it.',
+  'not-empty': 'Remove what is in it first.',
+  throttled: 'The server asks for fewer requests; it passes by itself.',
+  unavailable: 'The server is not well or cannot be reached: check the endpoint and the network.',
+  timeout: 'No answer in time: check the endpoint and the network.',
+  corrupt: 'What arrived is not what was sent: a proxy or the network changes data.',
+  'too-large': 'The object is over the size limit of the server.',
+  quota: 'The quota is used up: delete something or ask for more.',
+  'read-only': 'The bucket takes no writes now.',
+  cold: 'The object is archived: restore it first.',
+  range: 'The object is shorter than it was: open it again.',
+  unsupported: 'The server does not have this function.',
+  invalid:
+    'The server finds the request malformed: a proxy between may change it, or the server has a limit.',
+  aborted: 'It was cancelled.',
+  failed: 'The server said something that pailfs does not know: look at its own log.',
+}
+
+/** What a person can do: the error's own hint, or that of its cause, or that of its kind. */
+export function hintOf(error: StoreError): string {
+  for (let at: unknown = error; at instanceof StoreError; at = at.cause) {
+    if (at.details.hint !== undefined) return at.details.hint
+  }
+  return HINT_OF[error.kind]
+}
+
+const logged = new WeakSet<object>()
+
+/** Notes that an error is in the log, with all that is known of it: one line for each failure. */
+export function markLogged(error: StoreError): void {
+  logged.add(error)
+}
+
+/** Whether it, or what it was made of, is in the log already. */
+export function isLogged(error: FsError): boolean {
+  return error.cause instanceof StoreError && logged.has(error.cause)
+}
+
 /** Total by type: a new kind does not compile until it has an errno. design.md, promise 8. */
 export const ERRNO_OF: Readonly<Record<StoreErrorKind, Errno>> = {
   'not-found': 'ENOENT',

@@ -8,7 +8,7 @@
  * One timer looks at all waiting requests every `TICK`: a timer for each would cost a quarter of the speed
  * of small requests.
  */
-import { FsError } from '../core/errors.ts'
+import { FsError, isLogged, LookAgain } from '../core/errors.ts'
 import type { Log } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
 import { answerFor, errnoNumber, isNotable } from './errno.ts'
@@ -116,7 +116,9 @@ export class Guard {
   #fail(request: Request, thrown: unknown): void {
     if (!this.#waiting.delete(request)) return
     const { error, number } = answerFor(thrown)
-    if (isNotable(error)) this.#report(request, error)
+    if (!(error instanceof LookAgain) && isNotable(error) && !isLogged(error)) {
+      this.#report(request, error)
+    }
     request.fail(number)
   }
 
@@ -141,7 +143,7 @@ export class Guard {
       operation: request.operation,
       path,
       errno: error.errno,
-      reason: error.message,
+      reason: error.message.replace(`${error.errno}: `, ''),
       cause: error.cause,
     })
   }

@@ -7,7 +7,7 @@ import type {
   WritebackStatus,
   Finding,
 } from '../control/api.ts'
-import { FsError, toFsError } from '../core/errors.ts'
+import { FsError, hintOf, toFsError } from '../core/errors.ts'
 import { keyOf, namesOf } from '../core/key-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { FsContext } from '../fs/context.ts'
@@ -104,7 +104,7 @@ export class WriteBackControl implements MountControl {
   #finding(state: Readonly<KeyState>): Finding[] {
     const text = reasonOf(state)
     if (text === undefined) return []
-    const hint = state.lastError?.details.hint
+    const hint = state.lastError && hintOf(state.lastError)
     const at = state.parked?.at ?? state.failingSince
     return [{ path: pathOf(state.key), at, text, ...(hint === undefined ? {} : { hint }) }]
   }

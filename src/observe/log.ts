@@ -6,7 +6,7 @@
  * whose name says secret are not written.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { StoreError } from '../core/errors.ts'
+import { hintOf, StoreError } from '../core/errors.ts'
 import type { Clock, Log, LogFields, LogLevel } from '../core/ports.ts'
 
 const ORDER: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
@@ -88,17 +88,21 @@ const BUGS: ReadonlySet<string> = new Set([
 /** An error with its causes, as one text. */
 export function describeError(error: unknown): string {
   const parts: string[] = []
+  let hinted = false
   let current: unknown = error
   for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth += 1) {
-    parts.push(describeOne(current))
+    parts.push(describeOne(current, depth === 0 || !hinted))
+    hinted ||= current instanceof StoreError
     current = current instanceof Error ? current.cause : undefined
   }
   return parts.join(' <- ')
 }
 
-function describeOne(error: unknown): string {
+/** `hinted`: with what a person can do; once in a chain is enough. */
+function describeOne(error: unknown, hinted: boolean): string {
   if (error instanceof StoreError) {
-    const { operation, key, code, status, requestId, hint } = error.details
+    const { operation, key, code, status, requestId } = error.details
+    const hint = hinted ? hintOf(error) : undefined
     const details = Object.entries({ operation, key, code, status, requestId, hint })
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `${name}=${quote(value)}`)

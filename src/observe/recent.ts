@@ -4,7 +4,7 @@
  */
 import type { Clock, Log, LogFields } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
-import { StoreError } from '../core/errors.ts'
+import { hintOf, StoreError } from '../core/errors.ts'
 import { describeError } from './log.ts'
 
 const MAX_PATHS = 500
@@ -53,6 +53,6 @@ function failureOf(path: string, at: Milliseconds, event: string, fields: LogFie
   const { operation, errno, cause, reason } = fields
   const why = cause === undefined ? reason : describeError(cause)
   const words = [operation ?? event, errno, why].filter(word => typeof word === 'string')
-  const hint = cause instanceof StoreError ? cause.details.hint : undefined
+  const hint = cause instanceof StoreError ? hintOf(cause) : undefined
   return { path, at, text: words.join(': '), ...(hint === undefined ? {} : { hint }) }
 }

@@ -1,6 +1,6 @@
 /** What becomes of a key whose request failed: tried again later, kept beside the other's version, or parked. */
 import { backoff } from '../core/backoff.ts'
-import { StoreError } from '../core/errors.ts'
+import { ERRNO_OF, hintOf, markLogged, StoreError } from '../core/errors.ts'
 import type { Clock, Log, Random } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Agenda } from './agenda.ts'
@@ -87,16 +87,20 @@ export class Failures {
     rejectWaiters(state, error, ({ since }) => now - Math.max(since, failingSince) >= patience)
   }
 
-  #tell(state: KeyState, { kind, message, details, passing }: StoreError): void {
-    const { code, status, requestId, hint } = details
+  /** One line: where it is final, nothing more is logged of those who wait. */
+  #tell(state: KeyState, error: StoreError): void {
+    const { kind, message, details, passing } = error
+    const { code, status, requestId } = details
+    if (!passing) markLogged(error)
     this.#ports.log[passing ? 'warn' : 'error']('upload failed', {
       key: state.key,
       kind,
+      errno: ERRNO_OF[kind],
       message,
       code,
       status,
       requestId,
-      hint,
+      hint: hintOf(error),
       attempt: state.failures,
     })
   }

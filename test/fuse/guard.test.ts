@@ -1,6 +1,6 @@
 /** Rule 1: each request is answered once, in time, with a number the kernel takes. */
 import t from 'tap'
-import { FsError, StoreError } from '../../src/core/errors.ts'
+import { FsError, LookAgain, markLogged, StoreError } from '../../src/core/errors.ts'
 import type { Errno } from '../../src/core/errors.ts'
 import type { Log, LogFields } from '../../src/core/ports.ts'
 import { Guard } from '../../src/fuse/guard.ts'
@@ -105,4 +105,16 @@ t.test('trouble is logged once with its cause, everyday answers are not', async 
   t.match(logged[0], { fields: { operation: 'open', path: '/secret', errno: 'EACCES', cause } })
   await run(() => Promise.reject(cause), 'open', '/other')
   t.equal(logged.length, 2)
+})
+
+t.test('what is no failure, or is in the log already, is not logged', async t => {
+  const { logged, run } = setUp(t)
+  const told = new StoreError('denied', 'x', { operation: 'PutObject' })
+  markLogged(told)
+  const answers = await run(() => Promise.reject(told), 'fsync')
+  t.same(answers.failed, [-13])
+  await run(() => Promise.reject(new LookAgain('the file was replaced')), 'open')
+  t.same(logged, [])
+  await run(() => Promise.reject(new FsError('ESTALE', 'the file was replaced')), 'read')
+  t.match(logged, [{ fields: { errno: 'ESTALE', reason: 'the file was replaced' } }])
 })

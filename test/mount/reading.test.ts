@@ -135,25 +135,30 @@ await onServers(
 )
 
 await onServers('readers never see a mix of versions', async (t, { mount, client }) => {
-  const size = 3 * MiB
+  const size = 24 * MiB
   await client.put('f', Buffer.alloc(size, 'a'))
   const m = await mount({ args: ['--cache-size=16MiB'] })
-  // Opens, reads the start, waits until the object was replaced, reads on far beyond what was read ahead.
+  // Opens, reads the start, waits until the object was replaced, reads far beyond what was read ahead.
   const script = `
-import os, time
+import errno, os, time
 fd = os.open('f', os.O_RDONLY)
 assert os.pread(fd, 10, 0) == b'a' * 10
 open('../opened', 'w').close()
 while not os.path.exists('../replaced'): time.sleep(0.05)
-try: print('read', set(os.pread(fd, 1000, ${size} - 5000)))
-except OSError as e: print(os.strerror(e.errno))
+for at in (${size} - 5000, ${size} // 2):
+  try: print('read', set(os.pread(fd, 1000, at)))
+  except OSError as e: print(os.strerror(e.errno))
+# What was read before is of the old version or refused, never of the new one.
+try: assert os.pread(fd, 10, 0) == b'a' * 10
+except OSError as e: assert e.errno == errno.ESTALE
 os.close(fd)
 print(open('f', 'rb').read() == b'b' * ${size + 1})`
   const reader = m.sh('/usr/bin/python3 -', { input: script, timeout: 120_000 })
   await until('it is open', async () => (await m.sh('ls ..')).includes('opened'))
   await client.put('f', Buffer.alloc(size + 1, 'b'))
   await m.sh('touch ../replaced')
-  t.match(await reader, /^(Stale file handle|read \{97\})\nTrue\n$/)
+  t.equal(await reader, 'Stale file handle\nStale file handle\nTrue\n')
+  t.match((await m.pailfs('why', `${m.dir}/f`)).out, /read: ESTALE/)
   await client.put('g', 'one')
   await m.sh('ls')
   await client.put('f', 'short')

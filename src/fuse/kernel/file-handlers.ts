@@ -1,5 +1,5 @@
 /** Requests about open files: opening, data, and the promises of flush and fsync. */
-import { FsError } from '../../core/errors.ts'
+import { FsError, LookAgain } from '../../core/errors.ts'
 import type { HandleId, Ino } from '../../core/types.ts'
 import type { Attr, OpenFlags } from '../../fs/api.ts'
 import { isExclusive, openFlags } from '../open-flags.ts'
@@ -122,7 +122,7 @@ async function open(session: Session, call: Call, ino: Ino, flags: OpenFlags): P
   if (changed || call.answered) {
     unwanted(session, handle)
     // The kernel asks for name and attributes again and then opens once more, with the right size.
-    throw new FsError('ESTALE', 'the file was replaced')
+    throw new LookAgain('the file was replaced')
   }
   return { handle, flags: keep ? FOPEN_KEEP_CACHE : 0 }
 }

@@ -113,13 +113,3 @@ export const CODE_HINTS: Readonly<Record<string, string>> = {
   AccessControlListNotSupported: 'ACLs are switched off for this bucket (bucket owner enforced).',
   InvalidBucketName: 'Bucket names are 3 to 63 lower case letters, digits, dots and hyphens.',
 }
-
-/** What a person can do, by kind. */
-export const KIND_HINTS: Partial<Readonly<Record<StoreErrorKind, string>>> = {
-  denied: 'The credentials do not allow this: check the policy and the profile.',
-  throttled: 'The server asks for fewer requests; it passes by itself.',
-  unavailable: 'The server is not well or cannot be reached: check the endpoint and the network.',
-  timeout: 'No answer in time: check the endpoint and the network.',
-  quota: 'The quota is used up: delete something or ask for more.',
-  unsupported: 'The server does not have this function.',
-}

@@ -6,7 +6,7 @@ import { StoreError, type StoreErrorKind } from '../../core/errors.ts'
 import type { Key, ObjectMeta } from '../../core/types.ts'
 import { connectionHint, isCertificateError } from '../http/hints.ts'
 import { HttpError, type HttpHeaders } from '../http/types.ts'
-import { CODE_HINTS, CODE_KINDS, KIND_HINTS, statusKind } from './error-codes.ts'
+import { CODE_HINTS, CODE_KINDS, statusKind } from './error-codes.ts'
 import { elementText } from './xml.ts'
 
 /** What was asked, for messages. */
@@ -80,7 +80,7 @@ export function refusalOfSdk(asked: Asked, thrown: unknown, now = Date.now()): R
 export function httpFailure(asked: Asked, error: HttpError): StoreError {
   const { failure: what, code } = error
   const kind = isCertificateError(code) ? 'failed' : HTTP_KINDS[what]
-  const hint = connectionHint(code) ?? KIND_HINTS[kind]
+  const hint = connectionHint(code)
   return new StoreError(kind, `${describe(asked)}: ${error.message}`, {
     ...about(asked),
     cause: error,
@@ -167,7 +167,7 @@ interface Said {
 function build(asked: Asked, said: Said, cause?: unknown): StoreError {
   const { status, code, requestId } = said
   const kind = (code === undefined ? undefined : own(CODE_KINDS, code)) ?? statusKind(status)
-  const hint = own(CODE_HINTS, code ?? '') ?? KIND_HINTS[kind]
+  const hint = own(CODE_HINTS, code ?? '')
   const told = [code, status, said.message === undefined ? undefined : clean(said.message)]
   const message = `${describe(asked)}: ${told.filter(part => part !== undefined).join(' ')}`
   return new StoreError(kind, message, {

@@ -41,8 +41,6 @@ const HINTS: Partial<Record<StoreErrorKind, string>> = {
     'check that the user may read and write this container (X-Container-Read, X-Container-Write, roles)',
   quota: 'the container or account quota is reached: delete something or have the quota raised',
   throttled: 'the server limits requests; pailfs slows down by itself',
-  unavailable: 'the server is not well or cannot be reached: check the address and the network',
-  timeout: 'no answer in time: check the address and the network',
 }
 
 /** A reply of an unwanted status as a StoreError. */
