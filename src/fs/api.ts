@@ -3,7 +3,7 @@
  * Everything rejects with `FsError` and nothing else. `fuse/` speaks to this and to nothing below it.
  */
 import type { PosixKind, SpecialKind } from '../core/posix.ts'
-import type { Bytes, HandleId, Ino, Nanoseconds } from '../core/types.ts'
+import type { Bytes, HandleId, Ino, Milliseconds, Nanoseconds } from '../core/types.ts'
 
 export type FileKind = PosixKind
 
@@ -48,6 +48,15 @@ export interface DirEntry {
   readonly kind: FileKind | undefined
 }
 
+/** What a look-up of a name would answer now, where nothing has to be asked for it. */
+export interface Known {
+  readonly attr: Attr
+  /** As `FileSystem.generation`: of the bytes that the size is of. */
+  readonly generation: number
+  /** For how long it need not be asked for again. More than 0. */
+  readonly fresh: Milliseconds
+}
+
 export interface FsStat {
   /** Bytes. */
   readonly total: Bytes
@@ -70,6 +79,8 @@ export interface Caller {
 
 export interface FileSystem {
   lookup(parent: Ino, name: string): Promise<Attr>
+  /** What is known of each name; undefined where a look-up would have to ask, or find nothing. */
+  known?(parent: Ino, names: readonly string[]): Promise<readonly (Known | undefined)[]>
   getattr(ino: Ino, handle?: HandleId): Promise<Attr>
   setattr(ino: Ino, change: AttrChange, handle?: HandleId): Promise<Attr>
   readlink(ino: Ino): Promise<string>

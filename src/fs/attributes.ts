@@ -48,12 +48,36 @@ export async function loadAttributes(ctx: FsContext, node: Node): Promise<void> 
   await loadMeta(ctx, node)
 }
 
-async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
+/** Whether a stat's attributes are known; those in the cache are taken from there. */
+export function attributesAtHand(ctx: FsContext, node: Node): boolean {
+  if (node.meta || ctx.options.attributes === 'listing') return true
+  return isDir(node) ? dirMetaAtHand(ctx, node) : fileMetaAtHand(ctx, node)
+}
+
+function fileMetaAtHand(ctx: FsContext, node: FileNode): boolean {
   const { content } = node
-  if (content.is !== 'stored') return
+  if (content.is !== 'stored') return true
   const { key, etag } = content.version
   const cached = ctx.metaCache.get(key, etag, node.modified)
-  if (cached) return applyMeta(ctx, node, cached)
+  if (cached) applyMeta(ctx, node, cached)
+  return cached !== undefined
+}
+
+function dirMetaAtHand(ctx: FsContext, dir: DirNode): boolean {
+  if (dir === ctx.root || !dir.key.endsWith('/') || dir.marker === 'absent') {
+    dir.meta = { user: {} }
+    return true
+  }
+  const { markerTag } = dir
+  const cached = markerTag && ctx.metaCache.get(dir.key, markerTag.etag, markerTag.modified)
+  if (cached) applyMeta(ctx, dir, cached)
+  return cached !== undefined
+}
+
+async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
+  const { content } = node
+  if (fileMetaAtHand(ctx, node) || content.is !== 'stored') return
+  const { key, etag } = content.version
   try {
     const head = await ask(ctx, node, content.version)
     if (node.meta) return
@@ -70,13 +94,7 @@ async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
 }
 
 async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
-  if (dir === ctx.root || !dir.key.endsWith('/') || dir.marker === 'absent') {
-    dir.meta = { user: {} }
-    return
-  }
-  const cached =
-    dir.markerTag && ctx.metaCache.get(dir.key, dir.markerTag.etag, dir.markerTag.modified)
-  if (cached) return applyMeta(ctx, dir, cached)
+  if (dirMetaAtHand(ctx, dir)) return
   try {
     const head = await ctx.heads.get(dir.key)
     if (dir.meta) return

@@ -18,6 +18,7 @@ import { existing } from './find.ts'
 import { readThrough } from './habit.ts'
 import { newKeeping } from './kept.ts'
 import { loadDir } from './listing.ts'
+import { knownIn } from './known.ts'
 import { makeDir, makeFile, makeSpecial, makeSymlink } from './make.ts'
 import { attrOf, isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
 import { close, flush, fsync, handleOf, openFile, type FileHandle } from './open.ts'
@@ -95,6 +96,10 @@ class Operations implements FileSystem {
     const node = await existing(ctx, dirOf(ctx, parent), name)
     await loadAttributes(ctx, node)
     return attrOf(node)
+  }
+
+  async known(...[parent, names]: Parameters<NonNullable<FileSystem['known']>>) {
+    return knownIn(this.#ctx, dirOf(this.#ctx, parent), names)
   }
 
   async getattr(ino: Ino, handle?: HandleId): Promise<Attr> {

@@ -53,6 +53,8 @@ export interface KernelMount {
   onUnmounted(then: () => void): void
   /** Requests not answered yet. */
   readonly pending: number
+  /** Inodes that the kernel remembers, where the link knows. */
+  readonly inodes?: number
 }
 
 export interface KernelLink {

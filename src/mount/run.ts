@@ -87,6 +87,7 @@ class Mount {
     const mount = await link.mount(composed.fs, linkOptions(this.#config))
     mount.onUnmounted(() => this.#end.resolve('gone'))
     this.#counters.gauge('fuse.pending', () => mount.pending)
+    this.#counters.gauge('fuse.inodes', () => mount.inodes ?? 0)
     const ending = this.#ending(mount, composed)
     try {
       await this.#listen(composed, ending)

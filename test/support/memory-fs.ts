@@ -3,7 +3,7 @@
  * failure there is theirs. Single-threaded, nothing durable, no limits.
  */
 import { FsError } from '../../src/core/errors.ts'
-import type { HandleId, Ino, Nanoseconds } from '../../src/core/types.ts'
+import type { HandleId, Ino } from '../../src/core/types.ts'
 import type {
   Attr,
   AttrChange,
@@ -12,27 +12,11 @@ import type {
   FileKind,
   FileSystem,
   FsStat,
+  Known,
   OpenFlags,
   SpecialFile,
 } from '../../src/fs/api.ts'
-
-interface Node {
-  readonly ino: Ino
-  readonly kind: FileKind
-  rdev: number
-  perm: number
-  uid: number
-  gid: number
-  nlink: number
-  mtime: Nanoseconds
-  ctime: Nanoseconds
-  atime: Nanoseconds
-  data: Buffer
-  size: number
-  readonly target: string
-  readonly children: Map<string, Node>
-  readonly xattr: Map<string, Uint8Array>
-}
+import { attrOf, now, resize, type Node } from './memory-node.ts'
 
 interface Open {
   readonly node: Node
@@ -51,6 +35,8 @@ type AddArguments = [
 export class MemoryFs implements FileSystem {
   /** Every call that changed or opened something: operation and name. */
   readonly calls: string[] = []
+  /** Look-ups since the last `fill`. */
+  lookups = 0
   readonly #nodes = new Map<Ino, Node>()
   readonly #open = new Map<HandleId, Open>()
   readonly #owner: { uid: number; gid: number }
@@ -69,7 +55,34 @@ export class MemoryFs implements FileSystem {
   }
 
   async lookup(parent: Ino, name: string): Promise<Attr> {
+    this.lookups += 1
     return attrOf(this.#child(parent, name))
+  }
+
+  /** Somebody else makes files `f0`, `f1`, … in a new directory, each with its own name in it. */
+  fill(directory: string, count: number): void {
+    const { ino } = this.#add(1, directory, 'directory', 0o755)
+    for (let n = 0; n < count; n++) {
+      this.#add(ino, `f${n}`, 'file', 0o644)
+      this.replace(directory, `f${n}`, `f${n}`)
+    }
+    this.lookups = 0
+  }
+
+  /** Somebody else replaces a file. */
+  replace(directory: string, name: string, content: string): void {
+    const node = this.#child(this.#child(1, directory).ino, name)
+    resize(node, Buffer.byteLength(content))
+    node.data.write(content)
+    node.generation += 1
+  }
+
+  async known(parent: Ino, names: readonly string[]): Promise<readonly (Known | undefined)[]> {
+    const { children } = this.#directory(parent)
+    return names.map(name => {
+      const node = children.get(name)
+      return node && { attr: attrOf(node), generation: node.generation, fresh: Infinity }
+    })
   }
 
   async getattr(ino: Ino): Promise<Attr> {
@@ -201,9 +214,8 @@ export class MemoryFs implements FileSystem {
     return from.length
   }
 
-  /** Nobody else writes here. */
-  async generation(): Promise<number> {
-    return 0
+  async generation(handle: HandleId): Promise<number> {
+    return this.#handle(handle).node.generation
   }
 
   async flush(handle: HandleId): Promise<void> {
@@ -290,6 +302,7 @@ export class MemoryFs implements FileSystem {
       atime: time,
       data: Buffer.alloc(0),
       size: Buffer.byteLength(target),
+      generation: 0,
       target,
       children: new Map(),
       xattr: new Map(),
@@ -353,25 +366,4 @@ export class MemoryFs implements FileSystem {
     if (!open) throw new FsError('EBADF', `handle ${handle}`)
     return open
   }
-}
-
-function attrOf(node: Node): Attr {
-  const { ino, kind, perm, uid, gid, rdev, size, nlink, mtime, ctime, atime } = node
-  return { ino, kind, perm, uid, gid, rdev, size, nlink, mtime, ctime, atime }
-}
-
-function resize(node: Node, size: number): void {
-  if (size > node.data.length) {
-    const larger = Buffer.alloc(Math.max(size, node.data.length * 2))
-    node.data.copy(larger)
-    node.data = larger
-  } else if (size < node.size) {
-    node.data.fill(0, size, node.size)
-  }
-  node.size = size
-  node.mtime = node.ctime = now()
-}
-
-function now(): Nanoseconds {
-  return BigInt(Date.now()) * 1_000_000n
 }

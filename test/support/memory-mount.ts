@@ -49,6 +49,16 @@ try {
   })
   createInterface({ input: process.stdin }).on('line', line => {
     if (line === 'calls') say(JSON.stringify(fs.calls.splice(0)))
+    if (line === 'lookups') say(String(fs.lookups))
+    if (line === 'inodes') say(String(mount.inodes))
+    if (line.startsWith('fill ')) {
+      fs.fill('full', Number(line.slice(5)))
+      say('filled')
+    }
+    if (line.startsWith('replace ')) {
+      fs.replace('full', 'f1', line.slice(8))
+      say('replaced')
+    }
     if (line === 'exit') process.exit(7)
     if (line === 'handles') say(String(fs.openHandles))
     if (line === 'unmount') {

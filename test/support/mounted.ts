@@ -77,7 +77,11 @@ export class Mounted {
     return done ? `(ended) ${this.log}` : value
   }
 
-  ask(question: 'calls' | 'handles' | 'unmount'): Promise<string> {
+  /** As `memory-mount.ts` has them. */
+  ask(
+    question:
+      'calls' | 'handles' | 'inodes' | 'lookups' | 'unmount' | `${'fill' | 'replace'} ${string}`,
+  ): Promise<string> {
     this.process.stdin.write(`${question}\n`)
     return this.line()
   }

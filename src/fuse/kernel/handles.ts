@@ -56,6 +56,11 @@ export class Handles {
     return (this.#pages.get(file.ino)?.generation ?? file.generation) === file.generation
   }
 
+  /** The kernel was told attributes of this state that it may go by: an open of another one must not. */
+  told(ino: Ino, generation: number): void {
+    if (!this.#pages.has(ino)) this.#pages.set(ino, { generation, stale: false })
+  }
+
   closed(handle: HandleId): void {
     this.#files.delete(handle)
   }

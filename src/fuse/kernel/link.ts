@@ -91,6 +91,10 @@ class DirectMount implements KernelMount {
     return this.#guard.waiting
   }
 
+  get inodes(): number {
+    return this.#session.places.size
+  }
+
   /** Resolves when the kernel has been answered for the first time. */
   async start(): Promise<void> {
     if (this.#mustAbort) process.on('exit', this.#atExit)
@@ -135,7 +139,7 @@ class DirectMount implements KernelMount {
     const onRequest = (buffer: Buffer, length: number): boolean => {
       const call = new Call(buffer, length)
       if (call.opcode !== OP.init) return dispatch(table, this.#session, call, log)
-      const answer = negotiate(call, this.#options.maxBackground)
+      const answer = negotiate(call, this.#options)
       if (typeof answer === 'string') {
         failed(new MountError(answer, 'Use --fuse=native'))
         this.#session.replies.error(call.unique, -71)

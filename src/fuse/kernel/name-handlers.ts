@@ -18,7 +18,15 @@ const SETGID = 0o2000
 export const nameHandlers: Readonly<Record<number, Handler>> = {
   [OP.lookup](session, call) {
     const name = call.name(0)
-    makes(session, call, 'lookup', name.text, () => session.fs.lookup(call.ino, name.existing()))
+    const { fs } = session
+    const work = async () => {
+      const attr = await fs.lookup(call.ino, name.existing())
+      const [known] = (await fs.known?.(call.ino, [name.text])) ?? []
+      return { attr, known: known?.attr.ino === attr.ino ? known : undefined }
+    }
+    const answer = ({ attr, known }: Awaited<ReturnType<typeof work>>) =>
+      session.entry(call, call.ino, name.text, known?.attr ?? attr, known)
+    session.run(call, 'lookup', work, answer, name.text)
   },
 
   /** `struct fuse_mkdir_in`: mode, umask. */

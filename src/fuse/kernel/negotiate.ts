@@ -2,11 +2,14 @@
  * INIT: the kernel offers a version and abilities, we choose.
  *
  * Chosen: reads side by side, O_TRUNC as part of open, look-ups side by side in one directory, requests of
- * up to 1 MiB, and taking setuid off ourselves, which spares a question before each write.
- * Not chosen: automatic invalidation (it asks for attributes before each read, and drops what we wrote
+ * up to 1 MiB, taking setuid off ourselves, which spares a question before each write, and listings that
+ * carry the attributes that are known.
+ * Not chosen: that the kernel guesses when a program wants attributes (READDIRPLUS_AUTO: it guesses late, and
+ * those that are not wanted cost little), automatic invalidation (it asks for attributes before each read, and drops what we wrote
  * ourselves; opens decide instead, see `handles.ts`), the write-back cache (an acknowledged write would not
  * be in the journal), remote locks (the kernel keeps them itself).
  */
+import type { LinkOptions } from '../link.ts'
 import type { Call } from './call.ts'
 import { INIT, LEAST_MINOR, MAJOR, MAX_IO, MAX_PAGES, MINOR, OLD_MAX_IO } from './protocol.ts'
 import type { Agreement } from './replies.ts'
@@ -26,7 +29,7 @@ const WANTED =
  */
 export function negotiate(
   call: Call,
-  maxBackground: number,
+  { maxBackground, entryTimeout }: Pick<LinkOptions, 'maxBackground' | 'entryTimeout'>,
 ): { agreed: Agreement; again: boolean } | string {
   const major = call.u32(0)
   const minor = call.u32(4)
@@ -34,7 +37,9 @@ export function negotiate(
     return `the kernel speaks version ${major}.${minor} of FUSE, at least ${MAJOR}.${LEAST_MINOR} is needed`
   }
   const again = major > MAJOR
-  const flags = again ? 0 : call.u32(12) & WANTED
+  // Attributes that the kernel may not keep are not worth their way.
+  const wanted = entryTimeout > 0 ? WANTED | INIT.readdirplus : WANTED
+  const flags = again ? 0 : call.u32(12) & wanted
   const large = (flags & INIT.maxPages) !== 0
   const agreed = {
     major: MAJOR,

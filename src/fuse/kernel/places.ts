@@ -17,6 +17,11 @@ interface Place {
 export class Places {
   readonly #places = new Map<Ino, Place>()
 
+  /** Inodes that the kernel was told of and has not forgotten. */
+  get size(): number {
+    return this.#places.size
+  }
+
   /** The kernel was told that `name` in `parent` is `ino`. */
   told(ino: Ino, parent: Ino, name: string): void {
     const place = this.#places.get(ino)

@@ -44,6 +44,7 @@ export const OP = {
   interrupt: 36,
   destroy: 38,
   batchForget: 42,
+  readdirplus: 44,
   rename2: 45,
 } as const
 
@@ -71,6 +72,7 @@ export const INIT = {
   asyncRead: 1 << 0,
   atomicTruncate: 1 << 3,
   bigWrites: 1 << 5,
+  readdirplus: 1 << 13,
   asyncDirect: 1 << 15,
   parallelDirectories: 1 << 18,
   maxPages: 1 << 22,

@@ -4,14 +4,12 @@
  * Each returns whether the kernel took it: what was made for a request that was given up (a handle, a
  * counted look-up) is to be undone.
  */
-import { TYPE_OF_KIND } from '../../core/posix.ts'
-import type { HandleId, Milliseconds, Nanoseconds } from '../../core/types.ts'
-import type { Attr, DirEntry, FsStat } from '../../fs/api.ts'
+import type { HandleId, Milliseconds } from '../../core/types.ts'
+import type { Attr, FsStat } from '../../fs/api.ts'
 import type { Device } from './device.ts'
 import {
   ATTR,
   ATTR_OUT,
-  DIRENT,
   ENTRY_OUT,
   INIT_OUT,
   OPEN_OUT,
@@ -19,12 +17,10 @@ import {
   STATFS_OUT,
   write64,
 } from './protocol.ts'
+import { putAttr, putEntry, type Validity } from './structs.ts'
 
-/** What programs are told to use as a buffer. */
-const BLKSIZE = 131_072
 /** df's unit. */
 const STATFS_UNIT = 4096
-const SECOND = 1_000_000_000n
 const LARGEST_32 = 4294967295
 
 /** What the answer to INIT says. */
@@ -88,8 +84,15 @@ export class Replies {
     return this.#device.send(unique, 0, out, OUT_HEADER + ATTR_OUT + ATTR)
   }
 
-  entry(unique: number, attr: Attr): boolean {
-    this.#putEntry(attr)
+  /** How long the kernel may keep what needs not be asked for again for `fresh` ms. */
+  validity(fresh: Milliseconds): Validity {
+    const attr = Math.max(this.#attrTimeout, Math.min(this.#entryTimeout, Math.floor(fresh)))
+    return { entry: this.#entryTimeout, attr }
+  }
+
+  /** `fresh`: how long the attributes may be kept at least, where the entry may. */
+  entry(unique: number, attr: Attr, fresh: Milliseconds = 0): boolean {
+    this.#putEntry(attr, fresh)
     return this.#device.send(unique, 0, this.#out, OUT_HEADER + ENTRY_OUT + ATTR)
   }
 
@@ -126,69 +129,12 @@ export class Replies {
     return this.#device.send(unique, 0, out, OUT_HEADER + STATFS_OUT)
   }
 
-  #putEntry(attr: Attr): void {
-    const out = this.#out
-    write64(out, 16, attr.ino)
-    // Inode numbers are never used again, so all are of one generation.
-    write64(out, 24, 0)
-    write64(out, 32, Math.floor(this.#entryTimeout / 1000))
-    write64(out, 40, Math.floor(this.#attrTimeout / 1000))
-    out.writeUInt32LE((this.#entryTimeout % 1000) * 1_000_000, 48)
-    out.writeUInt32LE((this.#attrTimeout % 1000) * 1_000_000, 52)
-    putAttr(out, OUT_HEADER + ENTRY_OUT, attr)
+  #putEntry(attr: Attr, keep: Milliseconds = 0): void {
+    putEntry(this.#out, OUT_HEADER, attr, this.validity(keep))
   }
 
   #putOpen(at: number, handle: HandleId, flags: number): void {
     write64(this.#out, at, handle)
     write64(this.#out, at + 8, flags)
   }
-}
-
-/** `struct fuse_attr`. */
-function putAttr(out: Buffer, at: number, attr: Attr): void {
-  write64(out, at, attr.ino)
-  write64(out, at + 8, attr.size)
-  write64(out, at + 16, Math.ceil(attr.size / 512))
-  putTime(out, at + 24, at + 48, attr.atime)
-  putTime(out, at + 32, at + 52, attr.mtime)
-  putTime(out, at + 40, at + 56, attr.ctime)
-  out.writeUInt32LE(TYPE_OF_KIND[attr.kind] | (attr.perm & 0o7777), at + 60)
-  out.writeUInt32LE(attr.nlink, at + 64)
-  out.writeUInt32LE(attr.uid, at + 68)
-  out.writeUInt32LE(attr.gid, at + 72)
-  out.writeUInt32LE(attr.rdev ?? 0, at + 76)
-  out.writeUInt32LE(BLKSIZE, at + 80)
-  out.writeUInt32LE(0, at + 84)
-}
-
-/** Seconds may be negative (before 1970), nanoseconds may not. */
-function putTime(out: Buffer, secondsAt: number, restAt: number, time: Nanoseconds): void {
-  const rest = ((time % SECOND) + SECOND) % SECOND
-  out.writeBigInt64LE((time - rest) / SECOND, secondsAt)
-  out.writeUInt32LE(Number(rest), restAt)
-}
-
-/**
- * `struct fuse_dirent`; undefined where it does not fit. The type is the file type's upper bits; 0 makes the
- * program ask by itself.
- */
-export function putDirent(
-  out: Buffer,
-  at: number,
-  { name, ino, kind }: DirEntry,
-  next: number,
-): number | undefined {
-  // A character of UTF-16 has three bytes at most: counting is left out where even those fit.
-  const room = (out.length & ~7) - at - DIRENT
-  if (name.length * 3 > room && Buffer.byteLength(name) > room) return undefined
-  const length = out.write(name, at + DIRENT)
-  const end = at + DIRENT + length
-  const padded = (end + 7) & ~7
-  // 0 would mean "no entry here" to readdir(3).
-  write64(out, at, ino === 0 ? LARGEST_32 : ino)
-  write64(out, at + 8, next)
-  out.writeUInt32LE(length, at + 16)
-  out.writeUInt32LE(kind === undefined ? 0 : TYPE_OF_KIND[kind] >> 12, at + 20)
-  for (let byte = end; byte < padded; byte++) out[byte] = 0
-  return padded
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { FsError } from '../../core/errors.ts'
 import type { Ino } from '../../core/types.ts'
-import type { FileSystem } from '../../fs/api.ts'
+import type { Attr, FileSystem, Known } from '../../fs/api.ts'
 import type { Guard, Request } from '../guard.ts'
 import type { Call } from './call.ts'
 import type { Device } from './device.ts'
@@ -85,8 +85,10 @@ export class Session {
   }
 
   /** Answers with an inode that the kernel counts. */
-  entry(call: Call, parent: Ino, name: string, attr: Parameters<Replies['entry']>[1]): void {
-    if (this.replies.entry(call.unique, attr)) this.places.told(attr.ino, parent, name)
+  entry(call: Call, parent: Ino, name: string, attr: Attr, known?: Known): void {
+    if (!this.replies.entry(call.unique, attr, known?.fresh)) return
+    this.places.told(attr.ino, parent, name)
+    if (known) this.handles.told(attr.ino, known.generation)
   }
 
   /**

@@ -6,7 +6,7 @@ import { Memory } from '../../../src/fuse/kernel/memory.ts'
 import { negotiate } from '../../../src/fuse/kernel/negotiate.ts'
 import { Places } from '../../../src/fuse/kernel/places.ts'
 import { IN_HEADER, INIT, MAX_IO, OP, write64 } from '../../../src/fuse/kernel/protocol.ts'
-import { putDirent } from '../../../src/fuse/kernel/replies.ts'
+import { putDirent } from '../../../src/fuse/kernel/structs.ts'
 import { withoutSetId } from '../../../src/fuse/kernel/set-id.ts'
 
 function request(opcode: number, body: Buffer): Call {
@@ -46,7 +46,8 @@ t.test('a request', async t => {
 
 t.test('what is agreed on', async t => {
   const all = 0x7fffffff
-  t.match(negotiate(init(7, 45, all), 64), {
+  const options = { maxBackground: 64, entryTimeout: 1000 }
+  t.match(negotiate(init(7, 45, all), options), {
     again: false,
     agreed: {
       minor: 38,
@@ -56,11 +57,11 @@ t.test('what is agreed on', async t => {
       maxReadahead: 131_072,
     },
   })
-  t.match(negotiate(init(7, 27, all & ~INIT.maxPages), 64), {
+  t.match(negotiate(init(7, 27, all & ~INIT.maxPages), options), {
     agreed: { minor: 27, maxWrite: 131_072, maxPages: 0 },
   })
-  t.match(negotiate(init(8, 0, all), 64), { again: true, agreed: { major: 7, flags: 0 } })
-  t.match(negotiate(init(7, 22, all), 64), /at least 7\.23/)
+  t.match(negotiate(init(8, 0, all), options), { again: true, agreed: { major: 7, flags: 0 } })
+  t.match(negotiate(init(7, 22, all), options), /at least 7\.23/)
 })
 
 t.test('entries of a directory', async t => {
