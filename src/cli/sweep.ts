@@ -25,11 +25,8 @@ export const sweepCommand: Command = {
     const given = durationOf(args, 'older')
     const { sweep } = await import('../mount/sweep.ts')
     const { ABANDONED } = await import('../mount/tidying.ts')
-    const { createLog, writeTo } = await import('../observe/log.ts')
-    const { realClock } = await import('../observe/clock.ts')
     const config = await configOf(args, io)
-    const log = createLog({ ...config.log, clock: realClock, write: writeTo(2) })
-    const swept = await sweep(config, { age: given ?? ABANDONED, env: io.env, log })
+    const swept = await sweep(config, { age: given ?? ABANDONED, env: io.env })
     if (swept === undefined) io.out('this kind of store has no segments\n')
     else io.out(`${swept.segments} segments (${formatSize(swept.bytes)}) deleted\n`)
     return EXIT.ok

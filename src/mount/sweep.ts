@@ -1,7 +1,7 @@
 /** `pailfs sweep`: what crashed daemons left in a bucket, or in all of an account, is deleted, without a mount. */
-import type { Log } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
 import { realClock } from '../observe/clock.ts'
+import { createLog, writeTo } from '../observe/log.ts'
 import type { ObjectStore, Swept } from '../store/store.ts'
 import type { Config } from './config.ts'
 import { openService, openStore } from './open-store.ts'
@@ -12,15 +12,16 @@ export interface SweepRequest {
   /** Uploads that nobody has gone on with for so long are given up. */
   readonly age: Milliseconds
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly log: Log
 }
 
 /** What was deleted; undefined where the store has nothing to sweep. Rejects with StoreError or ConfigError. */
 export async function sweep(
   config: Config,
-  { age, env, log }: SweepRequest,
+  { age, env }: SweepRequest,
 ): Promise<Swept | undefined> {
   const { source } = config
+  const { level, format } = config.log
+  const log = createLog({ level, format, clock: realClock, write: writeTo(2) })
   const ports = { log, clock: realClock, random: Math.random, env }
   const known = await knownUploads(config)
   const one = (store: ObjectStore) => store.sweep?.({ age, isKnown: id => known.has(id) })
