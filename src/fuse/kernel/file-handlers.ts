@@ -95,6 +95,22 @@ export const fileHandlers: Readonly<Record<number, Handler>> = {
     return kept
   },
 
+  /**
+   * `struct fuse_fallocate_in`: fh, offset, length, mode. Growing is all that can be done, and spares
+   * posix_fallocate(3) a write to each block. Nothing is reserved.
+   */
+  [OP.fallocate](session, call) {
+    const handle = call.u64(0)
+    const end = call.u64(8) + call.u64(16)
+    const mode = call.u32(24)
+    session.status(call, 'fallocate', async () => {
+      if (mode !== 0) throw new FsError('EOPNOTSUPP', 'a file can be made larger, no more')
+      // The kernel has locked the inode: nobody writes meanwhile.
+      const { size } = await session.fs.getattr(call.ino, handle)
+      if (end > size) await session.fs.setattr(call.ino, { size: end }, handle)
+    })
+  },
+
   [OP.flush](session, call) {
     const handle = call.u64(0)
     session.status(call, 'flush', () => session.fs.flush(handle))

@@ -44,6 +44,7 @@ export const OP = {
   interrupt: 36,
   destroy: 38,
   batchForget: 42,
+  fallocate: 43,
   readdirplus: 44,
   rename2: 45,
 } as const

@@ -145,6 +145,26 @@ t.test('a caller that is ended is let go, other signals change nothing', options
   t.ok(statSync(folder).isDirectory())
 })
 
+t.test('fallocate makes files larger and nothing else', options, async t => {
+  const { folder, mount } = await setUp(t)
+  const script = `
+import errno, os
+f = open('f', 'w+'); f.write('start'); f.flush()
+os.posix_fallocate(f.fileno(), 2, 1 << 20)
+os.posix_fallocate(f.fileno(), 0, 3)
+print(os.fstat(f.fileno()).st_size, os.pread(f.fileno(), 7, 0))
+`
+  t.match(await sh(`python3 -c "${script}"; fallocate -p -l 4096 f`, folder), {
+    out: `1048578 b'start\\x00\\x00'\n`,
+    err: /unsupported/,
+  })
+  const calls = await mount.calls()
+  t.same(
+    calls.filter(call => call.startsWith('setattr')),
+    ['setattr size'],
+  )
+})
+
 t.test('an ordinary user is told', options, async t => {
   const { folder } = await setUp(t)
   await mkdir(join(folder, 'd'))
