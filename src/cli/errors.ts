@@ -43,12 +43,16 @@ export function explain(error: unknown): Explained {
   if (error instanceof CommandError) return make(error.exit, error.message, error.hint)
   if (error instanceof StoreError) return make(EXIT.store, storeMessage(error), storeHint(error))
   if (error instanceof FsError)
-    return make(EXIT_OF_ERRNO[error.errno] ?? EXIT.failure, error.message)
+    return make(
+      EXIT_OF_ERRNO[error.errno] ?? EXIT.failure,
+      error.message.replace(/^E[A-Z0-9]+: /, ''),
+    )
   if (error instanceof Error) {
     const hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined
     const code = 'code' in error ? String(error.code) : ''
     const exit = EXIT_OF[error.name] ?? EXIT_OF_ERRNO[code] ?? EXIT.failure
-    return make(exit, error.message, hint)
+    // The daemon's answers begin with the errno's name, which is for programs.
+    return make(exit, error.message.replace(/^E[A-Z0-9]+: /, ''), hint)
   }
   return make(EXIT.failure, String(error))
 }

@@ -2,8 +2,11 @@
 import { durationOf } from './command.ts'
 import type { Command } from './command.ts'
 import { CommandError, UsageError } from './errors.ts'
+import { explainLeft, isLeft } from './left.ts'
 import { EXIT } from './exit.ts'
 import { allMounts, mountOf, withDaemon } from './find.ts'
+
+const ADVICE = 'Once that is mended, pailfs flush tries it again; pailfs why PATH tells more'
 
 export const flushCommand: Command = {
   command: 'flush [path]',
@@ -15,7 +18,7 @@ export const flushCommand: Command = {
         type: 'string',
         requiresArg: true,
         describe: 'Wait no longer',
-        defaultDescription: 'for ever',
+        defaultDescription: 'as long as the bucket takes it',
       }),
   async run(args, io) {
     const limit = durationOf(args, 'timeout')
@@ -27,7 +30,9 @@ export const flushCommand: Command = {
         : (await allMounts(io)).map(record => ({ record, path: '/' }))
     for (const target of targets) {
       await withDaemon(target.record, async client => {
-        const done = client.call('flush', { path: target.path })
+        const done = client.call('flush', { path: target.path }).catch(async (error: unknown) => {
+          throw isLeft(error) ? await explainLeft(client, target.path, error, ADVICE) : error
+        })
         if (limit === undefined) return done
         const timer = new Promise<never>((_resolve, reject) => {
           const late = () =>

@@ -4,6 +4,7 @@ import type { MountRecord } from '../mount/records.ts'
 import { durationOf } from './command.ts'
 import type { Command } from './command.ts'
 import { CommandError } from './errors.ts'
+import { explainLeft, isLeft } from './left.ts'
 import { EXIT } from './exit.ts'
 import { mountOf, withDaemon } from './find.ts'
 import type { Io } from './io.ts'
@@ -22,7 +23,7 @@ export const umountCommand: Command = {
         type: 'string',
         requiresArg: true,
         describe: 'Give up after so long; it stays mounted',
-        defaultDescription: 'never',
+        defaultDescription: 'when the bucket does not take what is pending',
       })
       .option('force', {
         type: 'boolean',
@@ -60,7 +61,12 @@ async function unmountOurs(
       if (limit !== undefined) timer = setTimeout(() => settle('expired'), limit)
     })
     try {
-      const done = client.call('unmount', { flush: true }).then(() => 'done' as const)
+      const done = client
+        .call('unmount', { flush: true })
+        .then(() => 'done' as const)
+        .catch(async (error: unknown) => {
+          throw isLeft(error) ? await explainLeft(client, '/', error, adviceFor(record)) : error
+        })
       done.catch(() => {})
       if ((await Promise.race([done, expired])) === 'done') return EXIT.ok
       const status = await client.call('status', {})
@@ -74,6 +80,10 @@ async function unmountOurs(
       clearTimeout(timer)
     }
   })
+}
+
+function adviceFor({ mountPoint }: MountRecord): string {
+  return `It stays mounted. Mend that and try again, or detach it with pailfs umount --force ${mountPoint}: the journal keeps the rest for the next mount, and for pailfs recover`
 }
 
 async function report(client: ControlClient, io: Io): Promise<void> {

@@ -13,10 +13,12 @@ export const whyCommand: Command = {
     const { record, path } = await mountOf(String(args['path']), io)
     const findings = await withDaemon(record, client => client.call('why', { path }))
     if (findings.length === 0) io.out('Nothing is known to be wrong with it.\n')
+    let before: string | undefined
     for (const { path: where, at, text, hint } of findings) {
       const time = at === undefined ? '' : `${new Date(at).toISOString()} `
       io.out(`${time}${printable(where)}: ${printable(text)}\n`)
-      if (hint !== undefined) io.out(`  ${hint}\n`)
+      if (hint !== undefined && hint !== before) io.out(`  ${hint}\n`)
+      before = hint
     }
     return EXIT.ok
   },

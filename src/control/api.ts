@@ -11,8 +11,10 @@ export interface PendingItem {
   readonly path: string
   readonly state: PendingState
   readonly bytes: Bytes
-  /** For `retrying` and `parked`: what the store said, with code, request id and hint where known. */
+  /** For `retrying` and `parked`: what the store said, with code and request id where known. */
   readonly reason?: string
+  /** What a person can do about it. */
+  readonly hint?: string
   readonly since?: Milliseconds
 }
 

@@ -109,7 +109,8 @@ export class FsError extends Error {
   readonly errno: Errno
 
   constructor(errno: Errno, message: string, cause?: unknown) {
-    super(`${errno}: ${message}`, cause === undefined ? undefined : { cause })
+    const text = message.startsWith(`${errno}: `) ? message : `${errno}: ${message}`
+    super(text, cause === undefined ? undefined : { cause })
     this.errno = errno
   }
 }

@@ -7,6 +7,7 @@ import type {
   WritebackStatus,
   Finding,
 } from '../control/api.ts'
+import { reasonText } from '../core/error-text.ts'
 import { FsError, hintOf, toFsError } from '../core/errors.ts'
 import { keyOf, namesOf } from '../core/key-name.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
@@ -81,6 +82,7 @@ export class WriteBackControl implements MountControl {
 
   #item(state: Readonly<KeyState>): PendingItem {
     const reason = reasonOf(state)
+    const hint = state.lastError && hintOf(state.lastError)
     return {
       path: pathOf(state.key),
       state: state.parked
@@ -93,6 +95,7 @@ export class WriteBackControl implements MountControl {
       bytes: this.#bytes(state),
       since: state.since,
       ...(reason === undefined ? {} : { reason }),
+      ...(reason === undefined || hint === undefined ? {} : { hint }),
     }
   }
 
@@ -117,9 +120,7 @@ function rank(item: PendingItem): number {
 function reasonOf({ parked, lastError, failures }: Readonly<KeyState>): string | undefined {
   if (parked && !lastError) return parked.message
   if (!lastError || (failures === 0 && !parked)) return undefined
-  const { code, status, requestId } = lastError.details
-  const facts = [code, status, requestId && `request ${requestId}`].filter(fact => fact)
-  return facts.length > 0 ? `${lastError.message} (${facts.join(', ')})` : lastError.message
+  return reasonText(lastError)
 }
 
 function pathOf(key: Key): string {

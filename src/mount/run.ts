@@ -165,7 +165,7 @@ class Mount {
         return control.stat(path)
       },
       unmount: async ({ flush }, signal) => {
-        if (flush) await control.flush('/', signal)
+        if (flush) await control.flush('/', signal).catch(leftOver)
         if (signal.aborted) throw new FsError('EINTR', 'nobody waits for the unmount any more')
         await unmountOrExplain(ending)
         const left = await this.#drained.promise
@@ -214,6 +214,14 @@ class Mount {
     const { mountPoint, drainTimeout } = this.#config
     return { mountPoint, mount, composed, drainTimeout, log, clock }
   }
+}
+
+/** What could not be sent is no failure to unmount: it is not tried. */
+function leftOver(error: unknown): never {
+  if (error instanceof FsError && error.errno !== 'EINTR') {
+    throw new FsError('EAGAIN', error.message, error)
+  }
+  throw error
 }
 
 function ignoreSignal(): void {}

@@ -4,6 +4,7 @@
  */
 import type { Clock, Log, LogFields } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
+import { reasonText } from '../core/error-text.ts'
 import { hintOf, StoreError } from '../core/errors.ts'
 import { describeError } from './log.ts'
 
@@ -51,8 +52,15 @@ export function rememberFailures(log: Log, clock: Clock): Recent {
 
 function failureOf(path: string, at: Milliseconds, event: string, fields: LogFields): Failure {
   const { operation, errno, cause, reason } = fields
-  const why = cause === undefined ? reason : describeError(cause)
-  const words = [operation ?? event, errno, why].filter(word => typeof word === 'string')
-  const hint = cause instanceof StoreError ? hintOf(cause) : undefined
-  return { path, at, text: words.join(': '), ...(hint === undefined ? {} : { hint }) }
+  const stored = cause instanceof StoreError ? cause : undefined
+  const given = typeof reason === 'string' ? reason : undefined
+  const why = stored ? reasonText(stored) : (given ?? (cause ? describeError(cause) : undefined))
+  const words = [operation ?? event, errno].filter(word => typeof word === 'string').join(' ')
+  const text = why === undefined ? words : `${words}: ${withoutErrno(why, errno)}`
+  const hint = stored && hintOf(stored)
+  return { path, at, text, ...(hint === undefined ? {} : { hint }) }
+}
+
+function withoutErrno(text: string, errno: unknown): string {
+  return text.startsWith(`${String(errno)}: `) ? text.slice(String(errno).length + 2) : text
 }

@@ -34,7 +34,7 @@ t.test('mount, use, status, flush, why, url, umount', { skip }, async t => {
   })
   await run('ls m/fault-denied')
   t.match(await run('pailfs why m'), {
-    out: /\/fault-denied: (?:getattr|lookup): EACCES: denied: Access Denied .*requestId=REQ1/,
+    out: /\/fault-denied: (?:getattr|lookup) EACCES: Access Denied .*request REQ1/,
   })
   const { pid, logFile } = (
     JSON.parse((await run('pailfs status --json m')).out) as { pid: number; logFile: string }[]
@@ -109,7 +109,7 @@ t.test('umount waits, tells, gives up in time, and refuses a busy mount', { skip
   sleeper.kill()
   await new Promise(resolve => sleeper.on('close', resolve))
   control('parked')
-  t.match(await run('pailfs umount m'), { code: EXIT.failure, err: /Access Denied/ })
+  t.match(await run('pailfs umount m'), { code: EXIT.pending, err: /Access Denied/ })
   t.match(await run('pailfs status'), { code: EXIT.pending })
   t.ok(isMounted(folder))
   rmSync(join(top, 'ctl/parked'))

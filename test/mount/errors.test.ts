@@ -49,7 +49,21 @@ await onServers('an errno by cause and a line in the log', async (t, { mount, cl
     t.match(lines.join('\n'), /hint=/, `${key}: with a hint`)
   }
   t.notMatch(log, /uncaught|unhandled/)
-  t.match((await m.pailfs('why', `${m.dir}/new`)).out, /denied|AccessDenied/i)
+  t.match((await m.pailfs('why', `${m.dir}/new`)).out, /\/new: .*denied|AccessDenied|EACCES/i)
+  const why = (await m.pailfs('why', `${m.dir}/over`)).out
+  t.match(
+    why,
+    /\/over: PutObject "over": QuotaExceeded 403 .* \(request PROXY0000000001\)\n {2}The quota/,
+  )
+  t.equal(why.split('The quota').length, 2, 'the hint is said once')
+  const left = await m.pailfs('umount', m.dir)
+  t.equal(left.code, 7, 'umount says that something is left')
+  t.match(
+    left.err,
+    /kept in the journal: .*\n(.*\n)* {2}\/over: .*\n {4}The quota(.*\n)*.*umount --force/,
+  )
+  t.equal((await m.pailfs('flush', `${m.dir}/over`)).code, 7)
+  t.equal(await m.sh('cat fine'), 'content', 'it stays mounted')
   proxy.clear()
   await flush(m)
   t.equal((await client.get('over')).length, 9, 'what was refused is sent when it is allowed')

@@ -68,7 +68,7 @@ t.test('failures are remembered by path', async t => {
   })
   recent.log.error('without a path')
   recent.log.warn('a warning', { path: '/w' })
-  t.match(recent.below('/'), [{ path: '/d/f', text: /^read: EACCES: denied: / , hint: 'Ask' }]) // prettier-ignore
+  t.match(recent.below('/'), [{ path: '/d/f', text: /^read EACCES: Access Denied \(AccessDenied, 403, request R1\)$/ , hint: 'Ask' }]) // prettier-ignore
   t.equal(recent.below('/d').length, 1)
   t.equal(recent.below('/').length, 1)
   t.same(recent.below('/d/other'), [])

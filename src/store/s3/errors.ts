@@ -168,8 +168,9 @@ function build(asked: Asked, said: Said, cause?: unknown): StoreError {
   const { status, code, requestId } = said
   const kind = (code === undefined ? undefined : own(CODE_KINDS, code)) ?? statusKind(status)
   const hint = own(CODE_HINTS, code ?? '')
-  const told = [code, status, said.message === undefined ? undefined : clean(said.message)]
-  const message = `${describe(asked)}: ${told.filter(part => part !== undefined).join(' ')}`
+  const words = clean(said.message ?? '').trim()
+  const told = [code, status, words === code ? '' : words]
+  const message = `${describe(asked)}: ${told.filter(part => part !== undefined && part !== '').join(' ')}`
   return new StoreError(kind, message, {
     ...about(asked),
     ...(status === undefined ? {} : { status }),
