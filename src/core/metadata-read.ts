@@ -7,7 +7,7 @@ import type { AttributeDefaults, AttributeSource, PosixKind, ReadAttributes } fr
 /** The longest target that a symlink can have, in bytes (PATH_MAX without the NUL). */
 const TARGET_MAX = 4095
 /** Hadoop's s3n: a directory's marker. */
-const FOLDER = '_$folder$'
+export const FOLDER = '_$folder$'
 
 /** Reads what is there, with `defaults` and the object's own modification time for what is not. */
 export function readAttributes(head: AttributeSource, defaults: AttributeDefaults): ReadAttributes {

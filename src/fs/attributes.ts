@@ -1,8 +1,8 @@
 /** Modes, owners, times and kinds: from an object's metadata to the node, with as few HEADs as can be. */
-import { readAttributes } from '../core/metadata.ts'
+import { FOLDER, readAttributes } from '../core/metadata.ts'
 import { FsError, StoreError } from '../core/errors.ts'
 import type { ObjectHead } from '../store/store.ts'
-import type { ObjectMeta, ObjectVersion } from '../core/types.ts'
+import type { Milliseconds, ObjectMeta, ObjectVersion } from '../core/types.ts'
 import type { FsContext } from './context.ts'
 import { question } from './habit.ts'
 import { adoptVersion } from './listing.ts'
@@ -12,7 +12,7 @@ import { detach } from './tree.ts'
 /** Sets the node's attributes from its metadata. */
 export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
   const size = isDir(node) ? 0 : sizeOf(node)
-  const modified = isDir(node) ? (node.markerTag?.modified ?? ctx.clock.now()) : node.modified
+  const modified = isDir(node) ? modifiedOf(ctx, node) : node.modified
   const key = isDir(node) ? `${node.key.replace(/\/$/, '')}/` : node.key
   const read = readAttributes({ meta, key, size, modified }, ctx.options.defaults)
   node.meta = meta
@@ -24,6 +24,10 @@ export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
   if (isDir(node)) return
   node.kind = read.kind === 'directory' ? 'file' : read.kind
   node.rdev = read.rdev ?? 0
+}
+
+function modifiedOf(ctx: FsContext, { markerTag, standIns }: DirNode): Milliseconds {
+  return markerTag?.modified ?? standIns[0]?.modified ?? ctx.clock.now()
 }
 
 /** What the bucket says of a clean file now. */
@@ -64,10 +68,11 @@ function fileMetaAtHand(ctx: FsContext, node: FileNode): boolean {
 }
 
 function dirMetaAtHand(ctx: FsContext, dir: DirNode): boolean {
-  if (dir === ctx.root || !dir.key.endsWith('/') || dir.marker === 'absent') {
+  if (dir === ctx.root || !dir.key.endsWith('/')) {
     dir.meta = { user: {} }
     return true
   }
+  if (dir.marker === 'absent') return standInAtHand(ctx, dir)
   const { markerTag } = dir
   const cached = markerTag && ctx.metaCache.get(dir.key, markerTag.etag, markerTag.modified)
   if (cached) applyMeta(ctx, dir, cached)
@@ -95,6 +100,7 @@ async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
 
 async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
   if (dirMetaAtHand(ctx, dir)) return
+  if (dir.marker === 'absent') return loadStandIn(ctx, dir)
   try {
     const head = await ctx.heads.get(dir.key)
     if (dir.meta) return
@@ -106,8 +112,34 @@ async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
     if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
     if (dir.meta) return
     dir.marker = 'absent'
-    dir.meta = { user: {} }
+    await loadStandIn(ctx, dir)
   }
+}
+
+/** Of a directory without a marker: what stands for it has its attributes, if anything. */
+async function loadStandIn(ctx: FsContext, dir: DirNode): Promise<void> {
+  const found = spokesman(dir)
+  if (standInAtHand(ctx, dir) || !found) return
+  let head: ObjectHead | undefined
+  try {
+    head = await ctx.heads.get(found.key)
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
+  }
+  if (!dir.meta) applyMeta(ctx, dir, head?.meta ?? { user: {} })
+}
+
+function standInAtHand(ctx: FsContext, dir: DirNode): boolean {
+  const found = spokesman(dir)
+  const cached = found && ctx.metaCache.get(found.key, found.etag, found.modified)
+  if (cached) applyMeta(ctx, dir, cached)
+  else if (!found) dir.meta = { user: {} }
+  return dir.meta !== undefined
+}
+
+/** Of those that stand for a directory the one that may have attributes: Hadoop's have none. */
+function spokesman({ standIns }: DirNode) {
+  return standIns.find(({ key }) => !key.endsWith(FOLDER)) ?? standIns[0]
 }
 
 /** The head of a file's object, by the question that suits what the program does with the directory. */

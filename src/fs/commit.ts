@@ -121,7 +121,8 @@ export function emptiedBy(ctx: FsContext, dir: DirNode, without: Node): readonly
     dir.keptEmpty = true
     return dir.parent ? emptiedBy(ctx, dir.parent, dir) : []
   }
-  if (dir.marker !== 'absent' || ctx.writeBack.get(dir.key)?.desired.is === 'present') return []
+  if (dir.marker !== 'absent' || dir.standIns.length > 0) return []
+  if (ctx.writeBack.get(dir.key)?.desired.is === 'present') return []
   dir.meta ??= freshMeta(ctx, dir)
   return [dir]
 }

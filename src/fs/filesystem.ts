@@ -27,6 +27,7 @@ import { rmdir, unlink } from './remove.ts'
 import { rename } from './rename.ts'
 import { restoreNodes } from './restore.ts'
 import { setAttributes } from './setattr.ts'
+import { asItIs } from './stand-ins.ts'
 import { Usage } from './usage.ts'
 import { getXattr, listXattr, removeXattr, setXattr } from './xattr.ts'
 import { newDir } from './tree.ts'
@@ -95,7 +96,7 @@ class Operations implements FileSystem {
     const ctx = this.#ctx
     const node = await existing(ctx, dirOf(ctx, parent), name)
     await loadAttributes(ctx, node)
-    return attrOf(node)
+    return attrOf(asItIs(ctx, node))
   }
 
   async known(...[parent, names]: Parameters<NonNullable<FileSystem['known']>>) {

@@ -1,5 +1,6 @@
 /** Finding a name in a directory: from memory where it is fresh, else by a listing, else by asking for the one name. */
-import { childKey } from '../core/key-name.ts'
+import { childKey, childName, isTwinName } from '../core/key-name.ts'
+import { FOLDER } from '../core/metadata.ts'
 import { FsError, StoreError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
 import type { ListPage, ObjectHead } from '../store/store.ts'
@@ -7,7 +8,8 @@ import { applyHead } from './attributes.ts'
 import type { FsContext } from './context.ts'
 import { isEmptied, isFresh, isGone, loadDir, seeDir, seeFile } from './listing.ts'
 import { isDir, type DirNode, type Node } from './node.ts'
-import { detach } from './tree.ts'
+import { setStandIns, standsFor } from './stand-ins.ts'
+import { detach, presentName } from './tree.ts'
 
 /** The node of that name, or undefined. Rejects with StoreError or FsError. */
 export async function child(ctx: FsContext, dir: DirNode, name: string): Promise<Node | undefined> {
@@ -21,11 +23,20 @@ export async function child(ctx: FsContext, dir: DirNode, name: string): Promise
   return askFor(ctx, dir, name)
 }
 
-/** The same, rejecting ENOENT. */
+/** The same, also by a file's former name; rejects ENOENT. */
 export async function existing(ctx: FsContext, dir: DirNode, name: string): Promise<Node> {
-  const node = await child(ctx, dir, name)
+  const node = await child(ctx, dir, presentName(dir, name))
   if (!node) throw new FsError('ENOENT', `${name} does not exist`)
   return node
+}
+
+/** Throws EINVAL for the name of a file beside a directory where there is no such directory. */
+export async function checkTwinName(ctx: FsContext, dir: DirNode, name: string): Promise<void> {
+  const key = isTwinName(name) ? childKey(dir.key, name, 'file') : undefined
+  if (key === undefined) return
+  const plain = childName(dir.key, key.slice(dir.key.length), 'directory')
+  const beside = plain === undefined ? undefined : await child(ctx, dir, plain)
+  if (!beside || !isDir(beside)) throw new FsError('EINVAL', `${name}: there is no such directory`)
 }
 
 function isCurrent(ctx: FsContext, node: Node): boolean {
@@ -38,13 +49,19 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
   const dirKey = childKey(dir.key, name, 'directory')
   const started = ctx.recent.begin()
   try {
-    const [head, below] = await Promise.all([
+    const [head, below, ...standing] = await Promise.all([
       fileKey === undefined ? undefined : headOrNothing(ctx, fileKey),
       dirKey === undefined ? undefined : ctx.store.list({ prefix: dirKey, limit: 1 }),
+      ...foldersOf(dir.children.get(name)).map(key => headOrNothing(ctx, key)),
     ])
     const isThere = dirKey !== undefined && (await hasObjects(ctx, dirKey, below, started))
     const known = dir.children.get(name)
-    if (isThere) return seeDir(ctx, dir, name, dirKey)
+    const standIns = [head, ...standing].filter(one => one && isStandIn(ctx, dir, one, started))
+    if (dirKey !== undefined && (isThere || standIns.length > 0)) {
+      const node = seeDir(ctx, dir, name, dirKey)
+      setStandIns(node, standIns as ObjectHead[])
+      return node
+    }
     if (known && ctx.writeBack.get(known.key)?.desired.is === 'present') return known
     if (known && isDir(known) && known.keptEmpty) return known
     if (known && ctx.recent.of(known.key, started) === true) return known
@@ -60,6 +77,18 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
   } finally {
     ctx.recent.ended(started)
   }
+}
+
+/** Hadoop's objects for a known directory: no question about its own name tells of them. */
+function foldersOf(known: Node | undefined): readonly Key[] {
+  if (!known || !isDir(known)) return []
+  return known.standIns.map(({ key }) => key).filter(key => key.endsWith(FOLDER))
+}
+
+function isStandIn(ctx: FsContext, dir: DirNode, head: ObjectHead, started: number): boolean {
+  const { contentType } = head.meta
+  const listed = contentType === undefined ? head : { ...head, contentType }
+  return ctx.recent.of(head.key, started) === undefined && !!standsFor(ctx, dir, listed)
 }
 
 /** Whether a listing shows objects below a prefix that the mount has not deleted. */

@@ -4,6 +4,7 @@ import type { Known } from './api.ts'
 import { attributesAtHand } from './attributes.ts'
 import type { FsContext } from './context.ts'
 import { attrOf, isDir, type DirNode, type Node } from './node.ts'
+import { asItIs } from './stand-ins.ts'
 
 export function knownIn(
   ctx: FsContext,
@@ -14,7 +15,8 @@ export function knownIn(
     const node = dir.children.get(name)
     const fresh = node ? freshFor(ctx, dir, node) : 0
     if (!node || fresh <= 0 || !attributesAtHand(ctx, node)) return undefined
-    return { attr: attrOf(node), generation: isDir(node) ? 0 : node.generation, fresh }
+    const now = asItIs(ctx, node)
+    return { attr: attrOf(now), generation: isDir(now) ? 0 : now.generation, fresh }
   })
 }
 

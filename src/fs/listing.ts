@@ -2,12 +2,13 @@
  * Listings: from the bucket's pages to a directory's children. What the mount has changed and not sent yet, and what
  * it settled while the listing was on its way, stands above what the listing says.
  */
-import { childKey, childName, NAME_MAX } from '../core/key-name.ts'
+import { childKey, childName, isTwinName, NAME_MAX } from '../core/key-name.ts'
 import type { Key } from '../core/types.ts'
 import type { ListedObject, ListPage, ObjectStore } from '../store/store.ts'
 import type { FsContext } from './context.ts'
 import { isDir, type DirNode, type FileNode } from './node.ts'
-import { attach, detach, newDir, newFile } from './tree.ts'
+import { askTwins, setStandIns, standsFor } from './stand-ins.ts'
+import { attach, detach, freeTwin, newDir, newFile } from './tree.ts'
 
 /** What a listing of one directory found. */
 export interface Found {
@@ -61,6 +62,7 @@ async function load(ctx: FsContext, dir: DirNode, most: number): Promise<void> {
       dir.large = true
       return
     }
+    await askTwins(ctx, dir, found.objects, found.prefixes)
     const real = await withoutEmptied(ctx, dir, found, started)
     merge(ctx, dir, real, started)
     dir.complete = true
@@ -143,12 +145,24 @@ export function isGone(ctx: FsContext, key: Key, started: number): boolean {
 interface Entries {
   readonly files: Map<string, ListedObject>
   readonly dirs: Map<string, Key>
+  /** By name of the directory. */
+  readonly standIns: Map<string, ListedObject[]>
   marker: ListedObject | undefined
 }
 
 /** The names that the listed keys have in the directory. */
-function entriesOf(dir: DirNode, { objects, prefixes }: Found): Entries {
-  const entries: Entries = { files: new Map(), dirs: new Map(), marker: undefined }
+function entriesOf(
+  ctx: FsContext,
+  dir: DirNode,
+  { objects, prefixes }: Found,
+  started: number,
+): Entries {
+  const entries: Entries = {
+    files: new Map(),
+    dirs: new Map(),
+    standIns: new Map(),
+    marker: undefined,
+  }
   const segments = new Set<string>()
   for (const prefix of prefixes) {
     const segment = prefix.slice(dir.key.length, -1)
@@ -157,7 +171,12 @@ function entriesOf(dir: DirNode, { objects, prefixes }: Found): Entries {
     const key = name === undefined ? undefined : childKey(dir.key, name, 'directory')
     if (name !== undefined && key !== undefined) entries.dirs.set(name, key)
   }
-  for (const object of objects) {
+  const plain = withoutStandIns(ctx, dir, objects, started, (object, { name, key }) => {
+    entries.dirs.set(name, key)
+    segments.add(key.slice(dir.key.length, -1))
+    entries.standIns.set(name, [...(entries.standIns.get(name) ?? []), object])
+  })
+  for (const object of plain) {
     const segment = object.key.slice(dir.key.length)
     if (segment === '' && dir.key.endsWith('/')) {
       entries.marker = object
@@ -174,11 +193,32 @@ function entriesOf(dir: DirNode, { objects, prefixes }: Found): Entries {
   return entries
 }
 
+/** The objects that are themselves; `found` is told of those that stand for directories. */
+function withoutStandIns(
+  ctx: FsContext,
+  dir: DirNode,
+  objects: readonly ListedObject[],
+  started: number,
+  found: (object: ListedObject, place: { readonly name: string; readonly key: Key }) => void,
+): readonly ListedObject[] {
+  return objects.filter(object => {
+    if (object.size > 0 || ctx.recent.of(object.key, started) !== undefined) return true
+    const place = standsFor(ctx, dir, object)
+    if (place) found(object, place)
+    return place === undefined
+  })
+}
+
 /** Makes a directory's children what the listing says, below what the mount knows better. Synchronous. */
 export function merge(ctx: FsContext, dir: DirNode, found: Found, started: number): void {
   const objects = found.objects.filter(({ key }) => !isEmptiedOverlong(ctx, dir, key, started))
-  const { files, dirs, marker } = entriesOf(dir, { ...found, objects })
+  const { files, dirs, standIns, marker } = entriesOf(ctx, dir, { ...found, objects }, started)
   mergeMarker(ctx, dir, marker, started)
+  for (const child of dir.children.values()) {
+    if (!isDir(child) && isTwinName(child.name) && !files.has(child.name)) {
+      freeTwin(ctx, dir, `${child.key}/`)
+    }
+  }
   let present: Set<string> | undefined
   const keptDir = (key: Key) => (present ??= ancestors(ctx, true, started)).has(key)
   for (const child of dir.children.values()) {
@@ -188,7 +228,12 @@ export function merge(ctx: FsContext, dir: DirNode, found: Found, started: numbe
     if (isDir(child) && ctx.writeBack.get(child.key)?.desired.is === 'present') continue
     detach(ctx, child)
   }
-  for (const [name, key] of dirs) seeDir(ctx, dir, name, key)
+  for (const [name, key] of dirs) {
+    const node = seeDir(ctx, dir, name, key)
+    if (node.standIns.length > 0 || standIns.has(name)) {
+      setStandIns(node, standIns.get(name) ?? [])
+    }
+  }
   for (const [name, object] of files) {
     if (ctx.writeBack.get(object.key)) continue
     if (ctx.recent.of(object.key, started) !== undefined) continue
@@ -284,8 +329,11 @@ export async function loadTree(ctx: FsContext, dir: DirNode): Promise<void> {
   const at = ctx.clock.now()
   try {
     const found = (await listAll(ctx.store, dir.key, undefined))!
-    const grouped = group(dir.key, found.objects, key => isGone(ctx, key, started))
-    mergeTree(ctx, dir, grouped, started, at)
+    const grouped = () => group(dir.key, found.objects, key => isGone(ctx, key, started))
+    for (const { objects, prefixes } of grouped().values()) {
+      await askTwins(ctx, dir, objects, prefixes)
+    }
+    mergeTree(ctx, dir, grouped(), started, at)
   } finally {
     ctx.recent.ended(started)
   }

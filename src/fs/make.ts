@@ -6,7 +6,7 @@ import type { Caller, SpecialFile } from './api.ts'
 import { checkNoBucket, holdsBuckets, makeBucket } from './buckets.ts'
 import { changeOf, commit, freshMeta, stampMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
-import { child } from './find.ts'
+import { checkTwinName, child } from './find.ts'
 import { newlyMade } from './kept.ts'
 import type { DirNode, FileContent, FileNode, Node } from './node.ts'
 import { attach, forgetIfUnused, keyFor, newDir, newFile, touchDir } from './tree.ts'
@@ -104,6 +104,7 @@ async function freeKey(
   kind: 'file' | 'directory',
 ): Promise<Key> {
   const key = keyFor(ctx, parent, name, kind)
+  if (kind === 'file') await checkTwinName(ctx, parent, name)
   if (await child(ctx, parent, name)) throw new FsError('EEXIST', `${name} exists`)
   if (parent !== ctx.root && !parent.parent) throw new FsError('ENOENT', 'the directory is gone')
   if (kind === 'file') checkNoBucket(ctx, parent, name)

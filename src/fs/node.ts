@@ -60,8 +60,17 @@ export interface FileNode extends NodeBase {
   toldTime: Nanoseconds
   /** Counts the changes that came from elsewhere: a handle of an older one reads its own version. */
   generation: number
+  /** Its name while there was a directory of its key's name: who has read that name can still use it. */
+  formerName?: string
   /** Counts how often it got another name because somebody else wrote its key: a writer of before is to know. */
   keptAside: number
+}
+
+/** An empty object without a trailing slash that is a directory by its name, type or mode. */
+export interface StandIn {
+  readonly key: Key
+  readonly etag: ETag
+  readonly modified: Milliseconds
 }
 
 export interface DirNode extends NodeBase {
@@ -76,6 +85,8 @@ export interface DirNode extends NodeBase {
   /** Whether an object of the prefix's own name is there. */
   marker: 'unknown' | 'absent' | 'present'
   markerTag: { readonly etag: ETag; readonly modified: Milliseconds } | undefined
+  /** Objects under other keys that say that it is there, as other programs leave them (`stand-ins.ts`). */
+  standIns: readonly StandIn[]
   /** The last of an over-long name's objects was removed here: it stays till rmdir, as it can have no marker. */
   keptEmpty: boolean
   readonly habit: Habit

@@ -7,12 +7,13 @@ import { nowNs } from './context.ts'
 import { existing } from './find.ts'
 import { loadDir } from './listing.ts'
 import { isDir, type DirNode } from './node.ts'
-import { detach, touchDir } from './tree.ts'
+import { withoutStandIns } from './stand-ins.ts'
+import { detach, freeTwin, touchDir } from './tree.ts'
 
 export async function unlink(ctx: FsContext, parent: DirNode, name: string): Promise<void> {
   const node = await existing(ctx, parent, name)
   if (isDir(node)) throw new FsError('EISDIR', `${name} is a directory`)
-  if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
+  if (parent.children.get(node.name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
   const kept = emptiedBy(ctx, parent, node)
   // Who has it open reads on: the object stays until the last handle is closed.
   const gone = { ...goneOf(ctx, parent, node), open: node.opens > 0 }
@@ -31,7 +32,8 @@ export async function rmdir(ctx: FsContext, parent: DirNode, name: string): Prom
   if (parent.children.get(name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
   const kept = emptiedBy(ctx, parent, node)
   const changes = node.key.endsWith('/') ? [goneOf(ctx, parent, node)] : []
-  commit(ctx, [...changes, ...markersFor(kept)], kept)
+  commit(ctx, [...changes, ...withoutStandIns(node), ...markersFor(kept)], kept)
   detach(ctx, node)
+  freeTwin(ctx, parent, node.key)
   touchDir(ctx, parent)
 }

@@ -12,11 +12,12 @@ import { checkNoBucket } from './buckets.ts'
 import { ABSENT, changeOf, commit, emptiedBy, goneOf, markersFor, storedOf } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
-import { child, existing } from './find.ts'
+import { checkTwinName, child, existing } from './find.ts'
 import { loadReplaced, movedAway, sendNote, takeOver } from './kept.ts'
 import { loadDir, loadTree } from './listing.ts'
 import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
-import { attach, below, detach, keyFor, touchDir } from './tree.ts'
+import { withoutStandIns } from './stand-ins.ts'
+import { attach, below, detach, freeTwin, keyFor, presentName, touchDir } from './tree.ts'
 
 export interface Place {
   readonly dir: DirNode
@@ -25,27 +26,29 @@ export interface Place {
 
 export async function rename(
   ctx: FsContext,
-  from: Place,
+  { dir, name }: Place,
   to: Place,
   noReplace: boolean,
 ): Promise<void> {
-  const node = await existing(ctx, from.dir, from.name)
+  const node = await existing(ctx, dir, name)
   const target = await child(ctx, to.dir, to.name)
   if (target === node) return
-  checkNoBucket(ctx, from.dir, `${from.name} cannot be renamed`)
+  checkNoBucket(ctx, dir, `${name} cannot be renamed`)
   checkNoBucket(ctx, to.dir, to.name)
   if (target && noReplace) throw new FsError('EEXIST', `${to.name} exists`)
   checkKinds(node, target, to)
+  await checkTwinName(ctx, to.dir, to.name)
   if (target && isDir(target)) {
     await loadDir(ctx, target)
     if (target.children.size > 0) throw new FsError('ENOTEMPTY', `${to.name} is not empty`)
   }
   if (isDir(node)) {
     await loadTree(ctx, node)
-    if (node.marker === 'present') await loadMeta(ctx, node)
+    await loadMarkers(ctx, node)
   }
   await loadReplaced(ctx, node, target)
   // From here on nothing is awaited: it happens whole.
+  const from = { dir, name: presentName(dir, name) }
   if (from.dir.children.get(from.name) !== node) throw new FsError('ENOENT', from.name)
   if (to.dir.children.get(to.name) !== target) throw new FsError('EAGAIN', to.name)
   if (to.dir !== ctx.root && !to.dir.parent) throw new FsError('ENOENT', 'the directory is gone')
@@ -54,6 +57,17 @@ export async function rename(
   node.ctime = nowNs(ctx)
   touchDir(ctx, from.dir)
   touchDir(ctx, to.dir)
+}
+
+/** What the markers below say, which the new ones will have. */
+async function loadMarkers(ctx: FsContext, top: DirNode): Promise<void> {
+  const marked = [...below(top)].filter(one => isDir(one) && isMarked(one))
+  await Promise.all(marked.map(one => loadMeta(ctx, one)))
+}
+
+/** Something is in the bucket for the directory itself. */
+function isMarked({ marker, standIns }: DirNode): boolean {
+  return marker === 'present' || standIns.length > 0
 }
 
 function checkKinds(node: Node, target: Node | undefined, to: Place): void {
@@ -125,15 +139,17 @@ function renameDir(
   const gone: Change[] = []
   const undo: (() => void)[] = []
   const keep = node.marker !== 'absent' || node.children.size === 0 || ctx.writeBack.get(oldTop)
+  const replaced = target && isDir(target) ? target.standIns : []
   for (const one of nodes) {
     const oldKey = one.key
     const newKey = top + oldKey.slice(oldTop.length)
     const marked =
       !isDir(one) ||
       (one === node && keep) ||
-      one.marker === 'present' ||
+      isMarked(one) ||
       ctx.writeBack.get(oldKey)?.desired.is === 'present'
     if (marked) gone.push({ key: oldKey, desired: ABSENT, stored: storedOf(one) })
+    if (isDir(one)) gone.push(...withoutStandIns(one))
     one.key = newKey
     undo.push(() => (one.key = oldKey))
     if (!marked) continue
@@ -150,6 +166,8 @@ function renameDir(
   }
   move(ctx, node, from, to)
   remember(ctx, nodes, oldTop, top)
+  node.standIns = replaced
+  freeTwin(ctx, from.dir, oldTop)
 }
 
 /** The table of unsettled nodes after a directory moved; markers are new objects now. */
@@ -160,6 +178,7 @@ function remember(ctx: FsContext, nodes: readonly Node[], oldTop: Key, top: Key)
     if (isDir(one)) {
       one.marker = 'absent'
       one.markerTag = undefined
+      one.standIns = []
     }
   }
 }

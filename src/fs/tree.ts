@@ -1,5 +1,5 @@
 /** The tree in memory: making nodes, hanging them in and out, keys below a directory. No requests. */
-import { childKey } from '../core/key-name.ts'
+import { childKey, childName, isTwinName } from '../core/key-name.ts'
 import { FsError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
 import type { FsContext } from './context.ts'
@@ -67,6 +67,7 @@ export function newDir(ctx: Omit<FsContext, 'root'>, key: Key): DirNode {
     listing: undefined,
     marker: 'unknown',
     markerTag: undefined,
+    standIns: [],
     keptEmpty: false,
     habit: newHabit(),
   }
@@ -81,6 +82,28 @@ export function attach(ctx: FsContext, parent: DirNode, name: string, node: Node
   node.parent = parent
   node.name = name
   parent.children.set(name, node)
+}
+
+/** A directory with this prefix has left `parent`: the file of its key name, if any, has the name for itself now. */
+export function freeTwin(ctx: FsContext, parent: DirNode, prefix: Key): void {
+  const segment = prefix.slice(parent.key.length, -1)
+  const twin = childName(parent.key, segment, 'twin')
+  const name = childName(parent.key, segment, 'file')
+  const node = twin === undefined ? undefined : parent.children.get(twin)
+  if (!node || isDir(node) || name === undefined || parent.children.has(name)) return
+  parent.children.delete(node.name)
+  node.formerName = node.name
+  attach(ctx, parent, name, node)
+}
+
+/** The name that a file has now, by the one that it had beside a directory; other names as they are. */
+export function presentName(dir: DirNode, name: string): string {
+  if (!isTwinName(name) || dir.children.has(name)) return name
+  const key = childKey(dir.key, name, 'file')
+  const plain =
+    key === undefined ? undefined : childName(dir.key, key.slice(dir.key.length), 'file')
+  const node = plain === undefined ? undefined : dir.children.get(plain)
+  return node && !isDir(node) && node.formerName === name ? node.name : name
 }
 
 /** Takes a node out of its directory; it stays known while it is open. */
