@@ -261,7 +261,7 @@ class AllBuckets implements ObjectStore {
   async sweep(options: SweepOptions): Promise<Swept> {
     let segments = 0
     let bytes = 0
-    for (const store of [...this.#open.values()]) {
+    for (const store of this.#open.values()) {
       const swept = await store.sweep?.(options)
       segments += swept?.segments ?? 0
       bytes += swept?.bytes ?? 0
