@@ -58,6 +58,13 @@ export interface ObjectFacts {
   /** As `pail.state` has it: stored, waiting, sending, failed. */
   readonly state: string
   readonly reason?: string
+  /** It is a bucket, or the account, and no object. */
+  readonly bucket?: {
+    readonly name: string
+    /** Where it is known. */
+    readonly created?: Milliseconds
+    readonly acl: readonly string[] | string
+  }
   /** Absent: the bucket has no such object (yet). */
   readonly stored?: {
     readonly size: Bytes

@@ -12,6 +12,9 @@ export interface Kept {
   readonly tags?: Readonly<Record<string, string>> | 'some'
 }
 
+/** The note's name in user metadata. */
+export const KEPT_FIELD = 'pail-kept'
+
 /** Longer tags are only mentioned: some servers fail on metadata values over 256 bytes. */
 const LONGEST = 200
 

@@ -1,4 +1,5 @@
 /** Which user metadata is file attributes, and so no extended attribute. */
+import { KEPT_FIELD } from './kept.ts'
 
 /**
  * What pailfs and s3fs keep attributes in, and what makes an object a symlink. Fields of other programs that say the
@@ -12,6 +13,8 @@ const HIDDEN: ReadonlySet<string> = new Set([
   'atime',
   'ctime',
   'rdev',
+  // Ours: what new bytes would lose (kept.ts).
+  KEPT_FIELD,
   // s3fs: extended attributes as JSON, shown one by one.
   'xattr',
   '--symlink-target',

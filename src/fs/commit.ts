@@ -1,5 +1,6 @@
 /** From a node to what the write-back shall make of its key. */
 import { contentTypeOf } from '../core/content-type.ts'
+import { KEPT_FIELD } from '../core/kept.ts'
 import { forNewContent, readAttributes, writeAttributes } from '../core/metadata.ts'
 import { FsError } from '../core/errors.ts'
 import type { Content, Desired, StoredState } from '../core/state.ts'
@@ -94,7 +95,7 @@ export function metaForNewContent(node: FileNode): void {
 
 /** Throws ENOSPC when the metadata is more than the server keeps. */
 export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
-  const user = meta.kept ? { ...meta.user, 'pail-kept': meta.kept } : meta.user
+  const user = meta.kept ? { ...meta.user, [KEPT_FIELD]: meta.kept } : meta.user
   if (metaFits(user, ctx.store.limits)) return
   throw new FsError(
     'ENOSPC',

@@ -1,4 +1,4 @@
-/** All that the bucket and the journal know of one object. */
+/** All that the bucket and the journal know of one object, or of a bucket itself. */
 import type { ObjectFacts } from '../control/api.ts'
 import { StoreError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
@@ -12,15 +12,18 @@ export async function objectFacts(
   state: Readonly<KeyState> | undefined,
   reason: string | undefined,
 ): Promise<ObjectFacts> {
-  const head = key === '' ? undefined : await headOf(store, key)
-  const facts = { key, url: urlOf(store, key), state: wordFor(state) }
-  const told = reason === undefined ? facts : { ...facts, reason }
-  if (!head) return told
+  const facts = {
+    key,
+    url: urlOf(store, key),
+    state: wordFor(state),
+    ...(reason === undefined ? {} : { reason }),
+  }
+  if (isBucket(store, key)) return { ...facts, bucket: await bucketFacts(store, key) }
+  const head = await headOf(store, key)
+  if (!head) return facts
   const [tags, acl] = await Promise.all([
     orReason(() => store.getTags(key)),
-    orReason(async () =>
-      (await store.getAcl(key)).map(({ grantee, permission }) => `${grantee} ${permission}`),
-    ),
+    orReason(() => aclOf(store, key)),
   ])
   const { size, etag, modified, versionId, expiry, meta } = head
   const { user, contentType, kept: _, ...headers } = meta
@@ -38,7 +41,28 @@ export async function objectFacts(
     tags,
     acl,
   }
-  return { ...told, stored }
+  return { ...facts, stored }
+}
+
+/** The mounted one, one of all, or all of them. */
+function isBucket(store: ObjectStore, key: Key): boolean {
+  return key === '' || (store.buckets !== undefined && key.indexOf('/') === key.length - 1)
+}
+
+async function bucketFacts(
+  store: ObjectStore,
+  key: Key,
+): Promise<NonNullable<ObjectFacts['bucket']>> {
+  if (key === '' && store.buckets) return { name: store.name, acl: [] }
+  const acl = await orReason(() => aclOf(store, key))
+  if (key === '') return { name: store.name, acl }
+  const head = await headOf(store, key)
+  return { name: key.slice(0, -1), ...(head ? { created: head.modified } : {}), acl }
+}
+
+async function aclOf(store: ObjectStore, key: Key): Promise<string[]> {
+  const grants = await store.getAcl(key)
+  return grants.map(({ grantee, permission }) => `${grantee} ${permission}`)
 }
 
 async function headOf(store: ObjectStore, key: Key): Promise<ObjectHead | undefined> {

@@ -48,6 +48,13 @@ t.test('mistakes say what is wrong, where, and what to do', async t => {
     [['mount', 's3://b', '/tmp', '--endpoint-url', 'http://key:hush@h'], /never in an address/],
     [['s3://b', '/tmp', '-o', 'foo'], /-o foo: no such option/],
     [['umount', '/tmp', '--timeout', 'soon'], /"soon" is not a time/],
+    [['url', '/tmp', '--expires', 'soon'], /"soon" is not a time/],
+    [['url', '/tmp', '--expires', '0s'], /at least 1s/],
+    [['url', '/tmp', '--expires', '1h', '--unsigned'], /exclude each other/],
+    [['stat'], /Not enough non-option arguments/],
+    [['ls', 'bucket'], /"bucket" is not a bucket\n {2}Write s3:\/\/BUCKET/],
+    [['ls', 'swift:', '--acl=private'], /--acl means nothing for swift:/],
+    [['mount', 'swift://c', '/tmp', '--acl=private'], /--acl means nothing for swift:/],
   ]
   for (const [argv, expected] of cases) {
     const result = await run(...argv)

@@ -40,6 +40,7 @@ t.test('what a header cannot hold', async t => {
   t.equal(toHeader('a', bytes('=?UTF-8?B?w7w=?=')).value, "UTF-8''%3D%3FUTF-8%3FB%3Fw7w%3D%3F%3D")
   t.equal(toHeader('a', bytes('日本')).value, `base64''5pel5pys`)
   t.not(toHeader('mode', bytes('x')).name, 'mode')
+  t.not(toHeader('pail-kept', bytes('x')).name, 'pail-kept')
 })
 
 t.test("others' values are shown as they are", async t => {

@@ -37,3 +37,19 @@ export async function flush(mount: Mount): Promise<void> {
 export function skipped(t: Test, why: string): void {
   t.pass(why, { skip: why })
 }
+
+/** Whether anybody may read it, by the grants that the second client sees. */
+export async function isPublic({ other }: Scene, bucket: string, key: string): Promise<boolean> {
+  return (await other.acl(bucket, key)).some(grant => grant.endsWith('AllUsers READ'))
+}
+
+/** Downloads a public object; passed over where the server knows nobody without credentials at its address. */
+export async function openFor(t: Test, url: string, wanted: string): Promise<boolean> {
+  const { code, out, err } = await curl(url)
+  if (code !== 0 && /40[04]|412/.test(err)) {
+    skipped(t, `the server answers nobody without credentials at this address: ${err.trim()}`)
+    return false
+  }
+  t.strictSame({ code, out }, { code: 0, out: wanted }, 'curl without a signature')
+  return true
+}

@@ -13,6 +13,7 @@ import {
   sharedKeystoneSwift,
   sharedRgw,
   sharedSwift,
+  startSwift,
   whyMissing,
   type Server,
   type ServerKind,
@@ -61,7 +62,7 @@ export interface Family {
   stranger: ((bucket: string) => Promise<void>) | undefined
 }
 
-interface Kind {
+export interface Kind {
   title: string
   scheme: 's3' | 'swift'
   kind: ServerKind
@@ -81,6 +82,14 @@ export const FAMILIES: readonly Kind[] = [
   },
 ]
 
+/** Swift's S3 with access lists for objects, which it has switched off by default. A server of its own. */
+export const WITH_LISTS: Kind = {
+  title: 'S3 on Swift with s3_acl',
+  scheme: 's3',
+  kind: 'swift',
+  start: () => startSwift({ s3Acl: true }),
+}
+
 /** Why it cannot be tested here, or false. */
 export async function whyNot({ kind, scheme }: Kind): Promise<string | false> {
   const missing = (await whyMissing(kind)) || (await whyNoFuse())
@@ -92,6 +101,7 @@ export async function whyNot({ kind, scheme }: Kind): Promise<string | false> {
 
 export async function openFamily(t: TestScope, { title, scheme, start }: Kind): Promise<Family> {
   const server = await start()
+  t.teardown(() => server.stop())
   const proxy = await Proxy.start(server)
   t.teardown(() => proxy.stop())
   const env = scheme === 's3' ? {} : throughProxy(server, proxy)

@@ -15,7 +15,7 @@ import { StoreError } from '../../core/errors.ts'
 import type { CannedAcl, Key, Milliseconds } from '../../core/types.ts'
 import type { Features, Grant, Usage } from '../store.ts'
 import type { BucketClient } from './bucket-client.ts'
-import { refusalOfSdk } from './errors.ts'
+import { failure, refusalOfSdk } from './errors.ts'
 import { encodeKey } from './escape.ts'
 
 /** The longest a signature can be good for. */
@@ -101,7 +101,11 @@ export class Extras {
   async signedUrl(key: Key, expires: Milliseconds): Promise<string> {
     if (this.#client.account.options.anonymous === true)
       return this.url(await this.#client.place(), key)
-    const expiresIn = Math.max(1, Math.ceil(Math.min(expires, WEEK) / 1000))
+    if (expires > WEEK) {
+      const asked = { operation: 'SignedUrl', key }
+      throw failure('unsupported', asked, 'on S3 a signature is good for 7 days at the most')
+    }
+    const expiresIn = Math.max(1, Math.ceil(expires / 1000))
     try {
       const sdk = await this.#client.sdk()
       return await getSignedUrl(sdk, new GetObjectCommand(this.#object(key)), { expiresIn })

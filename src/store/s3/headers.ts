@@ -1,14 +1,12 @@
 /** An object's metadata and head on the wire: S3's headers to our words and back. Pure. */
 import type { StoreErrorKind } from '../../core/errors.ts'
-import { formatKept } from '../../core/kept.ts'
+import { formatKept, KEPT_FIELD } from '../../core/kept.ts'
 import type { CannedAcl, ETag, Key, Milliseconds, ObjectMeta } from '../../core/types.ts'
 import type { HttpHeaders } from '../http/types.ts'
 import type { Limits, ObjectHead } from '../store.ts'
 import type { S3Options } from './options.ts'
 
 const USER = 'x-amz-meta-'
-/** The name of the note of what new bytes would lose, among user metadata. */
-const KEPT = 'pail-kept'
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const VALUE = /^[\t\x20-\x7e]*$/
 
@@ -45,10 +43,10 @@ function metaOf(headers: HttpHeaders): ObjectMeta {
     if (name.startsWith(USER)) user[name.slice(USER.length)] = headers[name] as string
   }
   const meta: Record<string, unknown> = { user }
-  if (user[KEPT] !== undefined) meta['kept'] = user[KEPT]
+  if (user[KEPT_FIELD] !== undefined) meta['kept'] = user[KEPT_FIELD]
   else if (Number(headers['x-amz-tagging-count'] ?? 0) > 0)
     meta['kept'] = formatKept({ tags: 'some' })
-  delete user[KEPT]
+  delete user[KEPT_FIELD]
   for (const [field, name] of FIELDS) {
     const value = headers[name]
     if (value !== undefined && value !== '') meta[field] = value
@@ -73,7 +71,7 @@ const FIELDS: readonly (readonly [Exclude<keyof ObjectMeta, 'user' | 'kept'>, st
 
 /** User metadata as it is sent. */
 function userOf({ user, kept }: ObjectMeta): Record<string, string> {
-  return kept ? { ...user, [KEPT]: kept } : { ...user }
+  return kept ? { ...user, [KEPT_FIELD]: kept } : { ...user }
 }
 
 /** Why metadata cannot be sent, or undefined. What a header cannot carry must never reach the wire. */
