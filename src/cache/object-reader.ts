@@ -100,6 +100,20 @@ export class CachedReader implements ObjectReader {
     return demand.promise
   }
 
+  *held(
+    version: ObjectVersion,
+    range: Range,
+  ): Generator<{ offset: Bytes; bytes: Uint8Array }, void> {
+    for (let index = pageOf(range.start); index * PAGE_SIZE < range.end; index++) {
+      const page = this.#cache.find(version)?.pages.get(index)
+      if (page?.ready !== true) continue
+      const from = index * PAGE_SIZE
+      const start = Math.max(range.start, from)
+      const end = Math.min(range.end, from + page.size)
+      yield { offset: start, bytes: page.memory.slice(start - from, end - from) }
+    }
+  }
+
   quiet(version: ObjectVersion): void {
     this.#fetcher.quiet(version)
   }

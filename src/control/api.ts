@@ -27,7 +27,7 @@ export interface WritebackStatus {
   readonly failed: number
   /** The first so many of them, failures first. */
   readonly items: readonly PendingItem[]
-  /** Files kept beside a newer remote version, by path, since the mount began. */
+  /** Files kept beside a newer remote version since the mount began: the path, and what of their bytes is lost. */
   readonly conflicts: readonly string[]
 }
 

@@ -5,7 +5,7 @@
 import type { StoreError } from '../core/errors.ts'
 import { StoreError as StoreFailure } from '../core/errors.ts'
 import type { Desired, StoredState } from '../core/state.ts'
-import type { Key, ObjectVersion } from '../core/types.ts'
+import type { Key, ObjectVersion, Range } from '../core/types.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { ConflictEnd } from '../writeback/options.ts'
 import { namesOf } from '../core/key-name.ts'
@@ -14,7 +14,8 @@ import { fromBase } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { adoptVersion, seeFile } from './listing.ts'
-import { isDir, type FileNode, type Node } from './node.ts'
+import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
+import { forgo, noteMissing, rangesText, salvage } from './salvage.ts'
 import { attach, keyFor } from './tree.ts'
 
 /** See `WriteBackEvents.conflict`. Rejects with StoreError. */
@@ -28,9 +29,18 @@ export async function resolveConflict(
   const state = ctx.writeBack.get(key)
   if (!state) return 'ours'
   const node = ctx.unsettled.get(key)
-  const gone = await lacksSource(ctx, key, head, state.desired)
+  let gone = await lacksSource(ctx, key, head, state.desired)
   if (gone && (await sourceMoved(ctx, key))) return 'ours'
   if (ctx.writeBack.get(key) !== state) return 'ours'
+  if (gone && !ours && node && !isDir(node) && node.parent && node.content.is === 'staged') {
+    const lost = await salvage(ctx, node)
+    if (ctx.writeBack.get(key) !== state || ctx.unsettled.get(key) !== node) return 'ours'
+    if (lost.length > 0) {
+      keepBoth(ctx, node, head, error, lost)
+      return 'kept'
+    }
+    gone = false
+  }
   if (!head) {
     // Theirs is gone again: ours may go in its place, unless it was to be made from what is gone.
     ctx.writeBack.learn(key, { is: 'absent' })
@@ -152,38 +162,59 @@ async function find(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
   }
 }
 
-/** Ours goes on under another name; the old name shows theirs. One commit. */
-function keepBoth(ctx: FsContext, node: FileNode, head: ObjectHead, error: StoreError): void {
-  const { parent, name, key } = node
+/**
+ * Ours goes on under another name; the old name shows theirs, or nothing where they removed it. One commit. `lost`: what
+ * of ours is nowhere any more.
+ */
+function keepBoth(
+  ctx: FsContext,
+  node: FileNode,
+  head: ObjectHead | undefined,
+  error: StoreError,
+  lost: readonly Range[] = [],
+): void {
+  const { parent, name, key: oldKey, meta, metaDirty } = node
   if (!parent) return
-  const stamp = new Date(ctx.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  let other = `${name}.conflict-${ctx.options.host}-${stamp}`
-  for (let count = 2; parent.children.has(other); count++) {
-    other = `${name}.conflict-${ctx.options.host}-${stamp}-${count}`
-  }
-  const oldKey = key
+  const other = conflictName(ctx, node, parent)
   node.key = keyFor(ctx, parent, other, 'file')
-  const { etag, size } = head
-  const source = { key: oldKey, etag, size }
-  const stored: StoredState = { is: 'version', etag, size }
-  const theirs: Desired = { is: 'present', content: { from: 'stored', source } }
+  const missing = rangesText(lost)
+  if (missing !== '') noteMissing(ctx, node, missing)
+  const theirs = head && { key: oldKey, etag: head.etag, size: head.size }
+  const stored: StoredState = theirs ? { is: 'version', ...theirs } : { is: 'absent' }
+  const desired: Desired = theirs
+    ? { is: 'present', content: { from: 'stored', source: theirs } }
+    : { is: 'absent' }
   try {
     const ours = changeOf(node, { is: 'absent' })
-    commit(ctx, [ours, { key: oldKey, desired: theirs, stored }], [node])
+    commit(ctx, [ours, { key: oldKey, desired, stored }], [node])
   } catch (thrown) {
-    node.key = oldKey
+    Object.assign(node, { key: oldKey, meta, metaDirty })
     throw thrown
   }
   ctx.writeBack.learn(oldKey, stored)
   ctx.unsettled.delete(oldKey)
   parent.children.delete(name)
   attach(ctx, parent, other, node)
-  seeFile(ctx, parent, name, head)
+  if (head) seeFile(ctx, parent, name, head)
   node.keptAside += 1
-  ctx.conflicts.push(`/${namesOf(node.key, 'file').join('/')}`)
+  const path = `/${namesOf(node.key, 'file').join('/')}`
+  ctx.conflicts.push(
+    missing === '' ? path : `${path} (these bytes are lost, and zeros: ${missing})`,
+  )
   ctx.log.warn('conflict: both versions are kept', {
     key: oldKey,
     ours: node.key,
+    ...(missing === '' ? {} : { lost: missing }),
     cause: error.message,
   })
+  if (lost.length > 0) forgo(node)
+}
+
+/** A name that is free beside the file. */
+function conflictName(ctx: FsContext, { name }: FileNode, parent: DirNode): string {
+  const stamp = new Date(ctx.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const first = `${name}.conflict-${ctx.options.host}-${stamp}`
+  let other = first
+  for (let count = 2; parent.children.has(other); count++) other = `${first}-${count}`
+  return other
 }

@@ -71,6 +71,11 @@ export interface Stage {
    */
   fill(from: Uint8Array, offset: Bytes): Promise<void>
   /**
+   * The base's bytes of the range that still show are nowhere any more: they are zeros, counted as own. Recorded
+   * durably, not a change. Throws FsError.
+   */
+  forgo(range: Range): void
+  /**
    * The base's bytes that still show are now also those of `base` (this stage was uploaded as it, or it was copied):
    * recorded durably. `own`, `baseLimit` and `revision` stay. Throws FsError.
    */

@@ -235,6 +235,12 @@ class MemoryStage implements Stage {
     this.#own(range)
   }
 
+  forgo(range: Range): void {
+    this.#check()
+    this.#journal.reserve(0)
+    this.#own({ start: range.start, end: Math.min(range.end, this.baseLimit) })
+  }
+
   rebase(base: Source): void {
     this.#check()
     this.#journal.reserve(0)

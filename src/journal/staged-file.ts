@@ -177,6 +177,17 @@ export class StagedFile implements Stage {
     if (this.#map?.large === true) await this.#compact()
   }
 
+  forgo(range: Range): void {
+    this.#check()
+    try {
+      // Nothing was ever written there: the file has zeros.
+      this.#own(state.afterFill(this.#facts, range), range)
+    } catch (error) {
+      throw diskError(error, 'noting what a staged file has lost')
+    }
+    this.#context.changed(this, false)
+  }
+
   rebase(base: Source): void {
     this.#check()
     try {

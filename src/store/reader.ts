@@ -27,6 +27,9 @@ export interface ObjectReader {
     signal?: AbortSignal,
   ): Promise<number>
 
+  /** What of a range of a version is here, in pieces; nothing is fetched. */
+  held(version: ObjectVersion, range: Range): Iterable<{ offset: Bytes; bytes: Uint8Array }>
+
   /** Stops read-ahead for a version that nobody has open any more; pages that are there stay. */
   quiet(version: ObjectVersion): void
 

@@ -88,6 +88,19 @@ for (const make of makers) {
       await subject.end()
     })
 
+    t.test('what the base had and nobody has any more', async t => {
+      const subject = await make()
+      const stage = subject.journal.createStage(base)
+      await stage.write(bytes('AB'), 3)
+      stage.forgo({ start: 0, end: 12 })
+      t.strictSame([stage.own, stage.revision, stage.size], [[{ start: 0, end: 10 }], 1, 10])
+      await subject.restart()
+      t.strictSame(subject.journal.openStage(stage.id).own, [{ start: 0, end: 10 }])
+      const shown = await contents(subject.journal, stage.id, bytes('abcdefghij'))
+      t.equal(text(shown), '\0\0\0AB\0\0\0\0\0')
+      await subject.end()
+    })
+
     t.test('rebase of a stage that had no base', async t => {
       const subject = await make()
       const stage = subject.journal.createStage()
