@@ -4,7 +4,7 @@
  * the object has now counts more than the note, since others may have changed it.
  */
 import { StoreError } from '../core/errors.ts'
-import { parseKept, type Kept } from '../core/kept.ts'
+import { parseKept } from '../core/kept.ts'
 import type { CannedAcl, Key } from '../core/types.ts'
 import { StoreDecorator, type Call } from './decorator.ts'
 import type {
@@ -47,42 +47,40 @@ const RULES: Readonly<Record<string, CannedAcl>> = {
   'users READ': 'authenticated-read',
 }
 
+interface Wanted {
+  readonly acl: CannedAcl | undefined
+  readonly tags: Tags | undefined
+}
+
 class KeptExtras extends StoreDecorator {
   protected around<T>(_call: Call, run: () => Promise<T>): Promise<T> {
     return run()
   }
 
   override async put(key: Key, body: Body, options: PutOptions): Promise<Stored> {
-    const kept = parseKept(options.meta.kept)
-    const [acl, tags] = await Promise.all([this.#acl(kept, key), this.#tags(kept, key)])
+    const { acl, tags } = await this.#wanted(options.meta.kept, [key])
     const stored = await withAcl(options, acl, asked => this.inner.put(key, body, asked))
     await this.#tag(key, tags)
     return stored
   }
 
   override async copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
-    const kept = parseKept(options.meta?.kept)
-    const here = from.bucket === undefined
-    const [acl, tags] = await Promise.all([
-      this.#copiedAcl(kept, here ? from.key : undefined, to),
-      kept.tags === 'some' ? this.#tags(kept, to) : kept.tags,
-    ])
+    const places = from.bucket === undefined ? [from.key, to] : [to]
+    const { acl, tags } = await this.#wanted(options.meta?.kept, places)
     const stored = await withAcl(options, acl, asked => this.inner.copy(from, to, asked))
     await this.#tag(to, tags)
     return stored
   }
 
   override async setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
-    const kept = parseKept(options.meta.kept)
-    const { key } = from
-    const [acl, tags] = await Promise.all([this.#acl(kept, key), this.#tags(kept, key)])
+    const { acl, tags } = await this.#wanted(options.meta.kept, [from.key])
     const stored = await withAcl(options, acl, asked => this.inner.setMeta(from, asked))
-    await this.#tag(key, tags)
+    await this.#tag(from.key, tags)
     return stored
   }
 
   override async createUpload(key: Key, options: PutOptions): Promise<Upload> {
-    const acl = await this.#acl(parseKept(options.meta.kept), key)
+    const { acl } = await this.#wanted(options.meta.kept, [key])
     return withAcl(options, acl, asked => this.inner.createUpload(key, asked))
   }
 
@@ -91,30 +89,37 @@ class KeptExtras extends StoreDecorator {
     parts: readonly Part[],
     options: PutOptions,
   ): Promise<Stored> {
-    const tags = await this.#tags(parseKept(options.meta.kept), upload.key)
+    const { tags } = await this.#wanted(options.meta.kept, [upload.key])
     const stored = await this.inner.completeUpload(upload, parts, options)
     await this.#tag(upload.key, tags)
     return stored
   }
 
-  /** What the object has; the note's where there is none yet or it may not be asked. */
-  async #acl({ acl }: Kept, key: Key): Promise<CannedAcl | undefined> {
-    if (acl === undefined) return undefined
-    return (await this.#known(() => this.inner.getAcl(key).then(cannedOf))) ?? acl
+  /** What a write with this note shall set: what the first of these objects has that is noted itself, else the note. */
+  async #wanted(note: string | undefined, keys: readonly Key[]): Promise<Wanted> {
+    const kept = parseKept(note)
+    let { acl } = kept
+    let tags = kept.tags === 'some' ? undefined : kept.tags
+    let open = { acl: acl !== undefined, tags: kept.tags !== undefined }
+    for (const key of keys) {
+      if (!open.acl && !open.tags) break
+      const now = await this.#now(key, open)
+      acl = now.acl ?? acl
+      tags = now.tags ?? tags
+      open = { acl: open.acl && !now.acl, tags: open.tags && !now.tags }
+    }
+    return { acl, tags }
   }
 
-  /** The source's; where that is private, that of the object which is replaced: a saved file takes its place. */
-  async #copiedAcl(kept: Kept, from: Key | undefined, to: Key): Promise<CannedAcl | undefined> {
-    if (kept.acl === undefined || from === undefined) return kept.acl
-    const own = await this.#acl(kept, from)
-    if (own !== 'private') return own
-    return (await this.#known(() => this.inner.getAcl(to).then(cannedOf))) ?? own
-  }
-
-  async #tags({ tags }: Kept, key: Key): Promise<Tags | undefined> {
-    if (tags === undefined) return undefined
-    const found = await this.#known(() => this.inner.getTags(key))
-    return found ?? (tags === 'some' ? undefined : tags)
+  /** An object without a note was stored by a request that could not say all: it tells nothing. */
+  async #now(key: Key, ask: { acl: boolean; tags: boolean }): Promise<Wanted> {
+    const head = await this.#known(() => this.inner.head(key))
+    const noted = parseKept(head?.meta.kept)
+    const [grants, tags] = await Promise.all([
+      ask.acl && noted.acl ? this.#known(() => this.inner.getAcl(key)) : undefined,
+      ask.tags && noted.tags ? this.#known(() => this.inner.getTags(key)) : undefined,
+    ])
+    return { acl: grants && cannedOf(grants), tags }
   }
 
   /** Undefined where there is no answer to be had; what may pass is tried again with the whole request. */

@@ -1,4 +1,5 @@
 /** Metadata and headers: set before and after the data, seen by others, kept; and no data travel for them. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Recorded } from '../support/proxy.ts'
 import { attribute, flush, skipped, tried, type Scene } from './scene.ts'
@@ -36,6 +37,24 @@ export async function metadata(t: Test, scene: Scene): Promise<void> {
   t.equal(await attribute(mount, 'pail.state', f), 'stored')
   t.notMatch(await mount.sh(`getfattr -d -m - '${f}'`), /pail/, 'not listed: cp -a passes them by')
   await storageClass(t, scene)
+  await foreignTime(t, scene)
+}
+
+/** An object that has no time in its metadata: LastModified would become that of the change. */
+async function foreignTime(t: Test, { mount, other, bucket }: Scene): Promise<void> {
+  const f = `${bucket}/theirs`
+  await other.put(bucket, 'theirs', 'x')
+  await sleep(1200)
+  const before = await mount.sh(`stat -c %y '${f}'`)
+  await mount.sh(`setfattr -n pail.content-type -v text/x-three '${f}'`)
+  await flush(mount)
+  const { user } = await other.head(bucket, 'theirs')
+  t.equal(
+    Number(user['mtime']).toFixed(0),
+    (Date.parse(before) / 1000).toFixed(0),
+    'its time stays',
+  )
+  await mount.sh(`rm '${f}'`)
 }
 
 /** Before and after new data, here and for the second client. */

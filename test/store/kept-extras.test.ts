@@ -68,6 +68,14 @@ t.test('a saved file that takes the place of another', async t => {
   t.strictSame(await memory.getTags('f'), { a: '1' })
 })
 
+t.test('an object that was stored before its note is no other will', async t => {
+  const { clock, memory, store, ruleOf } = await setup()
+  const { etag, size } = await memory.put('f', bytes('in parts'), { meta: { user: {} } })
+  await clock.run(store.setMeta({ key: 'f', etag, size }, { meta }))
+  t.equal(await ruleOf('f'), 'public-read')
+  t.strictSame(await memory.getTags('f'), { a: '1' })
+})
+
 t.test('a write does not fail for them', async t => {
   const { clock, memory, faulty, store, ruleOf } = await setup()
   faulty.failNext('getAcl', 'denied')

@@ -43,6 +43,8 @@ export interface Other {
   /** Grants as `WHO RIGHT`: of an object, or on Swift of its container. */
   acl(bucket: string, key: string): Promise<string[]>
   tags(bucket: string, key: string): Promise<Record<string, string>>
+  /** Sets them; whether the server's HEAD counts them. */
+  tag(bucket: string, key: string, tags: Record<string, string>): Promise<boolean>
   /** Makes the bucket keep versions; false where the server has none. */
   keepVersions(bucket: string): Promise<boolean>
   /** Lets the store delete an object after a while; false where the family has no such thing. */
@@ -195,6 +197,14 @@ async function boto(t: TestScope, server: Server): Promise<Other> {
       const set = found['TagSet'] as { Key: string; Value: string }[]
       return Object.fromEntries(set.map(({ Key, Value }) => [Key, Value]))
     },
+    tag: async (bucket, key, tags) => {
+      const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+      const place = { Bucket: bucket, Key: key }
+      await client.call('put_object_tagging', { ...place, Tagging: { TagSet } })
+      const { ResponseMetadata: reply } = await client.call('head_object', place)
+      const { HTTPHeaders: headers } = reply as { HTTPHeaders: Record<string, string> }
+      return Number(headers['x-amz-tagging-count'] ?? 0) > 0
+    },
     keepVersions: bucket =>
       client
         .call('put_bucket_versioning', {
@@ -275,6 +285,7 @@ function swiftclient(t: TestScope, server: Server): Other {
       return readers.filter(who => who !== '').map(who => `${who} READ`)
     },
     tags: () => Promise.resolve({}),
+    tag: () => Promise.resolve(false),
     keepVersions: async bucket => {
       const headers = { 'X-Versions-Enabled': 'true' }
       await call('post_container', [bucket, headers]).catch(() => {})
