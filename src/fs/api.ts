@@ -48,6 +48,12 @@ export interface DirEntry {
   readonly kind: FileKind | undefined
 }
 
+export interface CopyRange {
+  readonly fromOffset: Bytes
+  readonly toOffset: Bytes
+  readonly length: Bytes
+}
+
 /** What a look-up of a name would answer now, where nothing has to be asked for it. */
 export interface Known {
   readonly attr: Attr
@@ -114,6 +120,11 @@ export interface FileSystem {
   read(handle: HandleId, into: Uint8Array, offset: Bytes): Promise<number>
   /** All of `from` is taken over (in the journal) when it resolves. Append handles ignore `offset`. */
   write(handle: HandleId, from: Uint8Array, offset: Bytes): Promise<number>
+  /**
+   * Copies in the bucket; the count of bytes, which are stored then. Rejects EOPNOTSUPP where they are to be read
+   * and written.
+   */
+  copyRange?(from: HandleId, to: HandleId, range: CopyRange): Promise<number>
   /**
    * Which state of the file the handle was opened on: a number that changes with each change of the bytes
    * that came from elsewhere, not with those made here. Absent: not known.

@@ -231,7 +231,8 @@ async function keepBase(ctx: FsContext, { stage }: Staged, base: ObjectVersion):
   }
 }
 
-function replaceContent(ctx: FsContext, node: FileNode, staged: Staged): void {
+/** The bytes are the staged file's from now on, durably. Throws FsError; nothing has changed then. */
+export function replaceContent(ctx: FsContext, node: FileNode, staged: Staged): void {
   const { content, meta, metaDirty } = node
   const stored = storedOf(node)
   node.content = { is: 'staged', staged }

@@ -13,6 +13,7 @@ import {
   type FsOptions,
   type FsParts,
 } from './context.ts'
+import { copyRange } from './copy.ts'
 import { eventsOf } from './events.ts'
 import { existing } from './find.ts'
 import { readThrough } from './habit.ts'
@@ -195,6 +196,10 @@ class Operations implements FileSystem {
   async write(handle: HandleId, from: Uint8Array, offset: number): Promise<number> {
     await write(this.#ctx, this.#file(handle), from, offset)
     return from.byteLength
+  }
+
+  async copyRange(...[from, to, range]: Parameters<NonNullable<FileSystem['copyRange']>>) {
+    return copyRange(this.#ctx, this.#file(from), this.#file(to), range)
   }
 
   async generation(handle: HandleId): Promise<number> {

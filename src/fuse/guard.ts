@@ -21,7 +21,7 @@ const QUIET_TICKS = 10
 /** Bound on the errors remembered for that. */
 const MAX_RECENT = 256
 
-const DURABLE: ReadonlySet<string> = new Set(['flush', 'fsync', 'fsyncdir', 'release'])
+const DURABLE: ReadonlySet<string> = new Set(['flush', 'fsync', 'fsyncdir', 'release', 'copy'])
 
 /** A path, or how to find it: looked for only where something is to be said of it. */
 export type PathOf = string | (() => string)

@@ -15,7 +15,7 @@ export type MountFlag = 'noexec' | 'nosuid' | 'nodev' | 'noatime' | 'sync'
 
 /** How long a request may stay unanswered before the link answers ETIMEDOUT in the file system's place. */
 export interface Deadlines {
-  /** What waits for the bucket by contract: flush, fsync, fsyncdir, release. */
+  /** What waits for the bucket by contract: flush, fsync, fsyncdir, release, copies on the server. */
   readonly durable: Milliseconds
   readonly other: Milliseconds
 }

@@ -28,6 +28,20 @@ await onServers(
   },
 )
 
+await onServers('cp of a large file is a copy on the server', async (t, { mount, proxy, ...s }) => {
+  // Through libfuse it is a download and an upload.
+  if (process.getuid?.() !== 0) return
+  const m = await mount()
+  await m.sh('head -c 5000000 /dev/urandom >../big; cp ../big big')
+  await flush(m)
+  proxy.reset()
+  await m.sh('cp big copy')
+  t.same(s.changes(), { CopyObject: 1 }, 'before anybody waits for it')
+  await m.sh('cmp ../big copy; rm big')
+  await flush(m)
+  t.equal(await m.sh('ls; cmp ../big copy'), 'copy\n')
+})
+
 await onServers('rsync', async (t, { mount, proxy, client, ...s }) => {
   const m = await mount()
   await m.sh('mkdir ../src; seq 1000 >../src/one; touch -d "2003-04-05 06:07:08" ../src/one')

@@ -111,6 +111,18 @@ export const fileHandlers: Readonly<Record<number, Handler>> = {
     })
   },
 
+  /** `struct fuse_copy_file_range_in`: fh_in, off_in, nodeid_out, fh_out, off_out, len, flags. */
+  [OP.copyFileRange](session, call) {
+    const from = call.u64(0)
+    const to = call.u64(24)
+    const range = { fromOffset: call.u64(8), toOffset: call.u64(32), length: call.u64(40) }
+    const work = async () => {
+      if (!session.fs.copyRange) throw new FsError('EOPNOTSUPP', 'bytes are read and written')
+      return session.fs.copyRange(from, to, range)
+    }
+    session.run(call, 'copy', work, count => void session.replies.count(call.unique, count))
+  },
+
   [OP.flush](session, call) {
     const handle = call.u64(0)
     session.status(call, 'flush', () => session.fs.flush(handle))

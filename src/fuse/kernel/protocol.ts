@@ -47,6 +47,7 @@ export const OP = {
   fallocate: 43,
   readdirplus: 44,
   rename2: 45,
+  copyFileRange: 47,
 } as const
 
 /** `struct fuse_in_header`, before each request. */

@@ -130,7 +130,7 @@ const GIVE_UP: ReadonlyMap<string, bigint> = new Map([
   ...['lookup', 'getattr', 'readlink', 'open', 'read', 'flush', 'fsync', 'fsyncdir'].map(asked),
   ...['opendir', 'readdir', 'statfs', 'getxattr', 'listxattr'].map(asked),
   ...['create', 'mkdir', 'mknod', 'symlink', 'unlink', 'rmdir', 'rename', 'setattr'].map(fatal),
-  ...['write', 'setxattr', 'removexattr'].map(fatal),
+  ...['write', 'setxattr', 'removexattr', 'copy'].map(fatal),
 ])
 
 function asked(operation: string): [string, bigint] {

@@ -131,4 +131,6 @@ t.test('setuid and setgid', async t => {
   t.same(withoutSetId({ ...attr, perm: 0o6755 }), { perm: 0o755 })
   t.same(withoutSetId({ ...attr, perm: 0o2644 }), {}, 'without group execute it is no setgid')
   t.same(withoutSetId({ ...attr, perm: 0o644 }), {})
+  t.same(withoutSetId({ ...attr, kind: 'fifo', perm: 0o4711 }), { perm: 0o711 })
+  t.same(withoutSetId({ ...attr, kind: 'directory', perm: 0o6755 }), {})
 })
