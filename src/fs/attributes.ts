@@ -93,7 +93,10 @@ async function loadFileMeta(ctx: FsContext, node: FileNode): Promise<void> {
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
     if (node.content !== content) return void (await loadMeta(ctx, node))
-    if (!ctx.writeBack.get(node.key)) detach(ctx, node)
+    const state = ctx.writeBack.get(node.key)
+    // What it was to be made from is gone for good: it can be looked at, and removed.
+    if (state?.parked) return applyMeta(ctx, node, { user: {} })
+    if (!state) detach(ctx, node)
     throw new FsError('ENOENT', `${key} is gone from the bucket`, error)
   }
 }

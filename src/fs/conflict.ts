@@ -50,6 +50,12 @@ export async function resolveConflict(
   const version = { key, etag, size }
   const source = sourceOf(state.desired)
   const same = source?.key === key && source.etag === etag
+  const { stored } = state
+  if (error.kind === 'not-found' && stored.is === 'version' && stored.etag === etag && !ours) {
+    // Nobody wrote it: what was missing was the upload, aborted since the file has another name, or the source.
+    ctx.writeBack.learn(key, stored)
+    return gone ? 'stuck' : 'ours'
+  }
   if (ours || same || (node && isDir(node))) {
     takeOver(ctx, version, gone, node)
     return 'ours'

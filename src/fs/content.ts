@@ -144,10 +144,14 @@ export async function truncate(ctx: FsContext, node: FileNode, size: Bytes): Pro
   ended(ctx, node)
 }
 
-/** A change without a handle: nobody will close it. */
+/** A change without a handle: nobody will close it. It is done; where its time finds no room, that goes with the next. */
 function ended(ctx: FsContext, node: FileNode): void {
   if (!node.parent || node.writers > 0) return
-  commitTimes(ctx, node)
+  try {
+    commitTimes(ctx, node)
+  } catch (error) {
+    if (!(error instanceof FsError) || error.errno !== 'ENOSPC') throw error
+  }
   ctx.writeBack.rest(node.key)
 }
 

@@ -22,6 +22,8 @@ export interface MemoryJournalOptions {
   readonly now?: () => Milliseconds
   /** Awaited wherever the disk takes its time. */
   readonly pause?: () => Promise<void>
+  /** Called before each change of the disk: it may `crash` the journal there. */
+  readonly step?: () => void
 }
 
 export class MemoryJournal implements Journal {
@@ -31,18 +33,13 @@ export class MemoryJournal implements Journal {
   readonly #options: MemoryJournalOptions
   readonly #disk: SimulatedDisk
   readonly #open = new Map<StageId, { stage: MemoryStage; users: number }>()
-  #left: ReadonlySet<string> = new Set()
   #full = false
   #closed = false
 
-  constructor(
-    options: MemoryJournalOptions = {},
-    disk = new SimulatedDisk(),
-    doubtful: ReadonlySet<string> = new Set(),
-  ) {
+  constructor(options: MemoryJournalOptions = {}, disk = new SimulatedDisk()) {
     this.#options = options
     this.#disk = disk
-    this.doubtful = doubtful
+    this.doubtful = disk.doubtful
     this.stagingLimit = options.stagingLimit ?? Number.MAX_SAFE_INTEGER
   }
 
@@ -52,13 +49,13 @@ export class MemoryJournal implements Journal {
   crash(how: 'kill' | 'power', random?: Random): void {
     this.#closed = true
     if (random === undefined || how === 'kill') this.#disk.kill()
-    else this.#left = this.#disk.cutPower(random)
+    else this.#disk.cutPower(random)
   }
 
   /** The journal of the next start. After `crash` or `close`. */
   reopen(options: MemoryJournalOptions = this.#options): MemoryJournal {
     this.#closed = true
-    return new MemoryJournal(options, this.#disk, this.#left)
+    return new MemoryJournal(options, this.#disk)
   }
 
   /** Whether the disk has no room: commits and what grows staged files fail with ENOSPC. */
@@ -73,7 +70,9 @@ export class MemoryJournal implements Journal {
 
   commit(change: JournalChange): void {
     this.reserve(0)
-    if (change.put.length > 0 || change.remove.length > 0) this.#disk.commit(change)
+    if (change.put.length === 0 && change.remove.length === 0) return
+    this.step()
+    this.#disk.commit(change)
   }
 
   async sync(): Promise<void> {
@@ -88,6 +87,7 @@ export class MemoryJournal implements Journal {
 
   createStage(base?: Source): Stage {
     this.reserve(0)
+    this.step()
     return this.#opened(this.#disk.make(base, this.now()))
   }
 
@@ -101,6 +101,7 @@ export class MemoryJournal implements Journal {
 
   removeStage(id: StageId): void {
     this.check()
+    this.step()
     this.#open.get(id)?.stage.discard()
     this.#open.delete(id)
     this.#disk.remove(id)
@@ -119,6 +120,12 @@ export class MemoryJournal implements Journal {
     if (this.#closed) return
     await this.sync()
     this.#closed = true
+  }
+
+  /** For itself and its stages: the disk is about to change; throws if it crashes here. */
+  step(): void {
+    this.#options.step?.()
+    this.check()
   }
 
   /** For its stages: throws if the journal is closed or crashed. */
@@ -279,6 +286,7 @@ class MemoryStage implements Stage {
   }
 
   #step(step: Step): void {
+    this.#journal.step()
     this.#disk.step(this.id, step)
   }
 

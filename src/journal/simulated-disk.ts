@@ -6,6 +6,8 @@
  * - a prefix of the commits since the last sync, each whole;
  * - of each file a prefix of the operations since its last sync, of whose written bytes each piece may be missing (zeros,
  *   or what was there before); a file that was never synced may be gone.
+ * Keys of commits that a power cut left though they were not synced are doubtful until the next sync of the records, or
+ * a commit of theirs that no power cut takes.
  * A staged file that was removed goes for good with the next sync of the records, so that no record that
  * a power cut brings back names one that is missing (unless its commit was never synced).
  */
@@ -66,6 +68,8 @@ export class SimulatedDisk {
   #live = new Map<string, KeyRecord>()
   readonly #files = new Map<StageId, SimulatedFile>()
   #removed = new Map<StageId, SimulatedFile>()
+  /** Of what is synced now. */
+  #doubtful: ReadonlySet<string> = new Set()
   #count = 0
 
   get records(): ReadonlyMap<string, KeyRecord> {
@@ -74,6 +78,11 @@ export class SimulatedDisk {
 
   get stages(): readonly StageId[] {
     return [...this.#files.keys()]
+  }
+
+  get doubtful(): ReadonlySet<string> {
+    const sure = new Set(this.#commits.flatMap(keysOf))
+    return new Set([...this.#doubtful].filter(key => !sure.has(key)))
   }
 
   get taken(): Bytes {
@@ -138,6 +147,7 @@ export class SimulatedDisk {
     return () => {
       if (upTo < this.#before) return
       this.#synced = state
+      this.#doubtful = new Set()
       this.#commits = this.#commits.slice(upTo - this.#before)
       this.#before = upTo
       for (const id of removed) this.#removed.delete(id)
@@ -150,8 +160,8 @@ export class SimulatedDisk {
     this.#removed = new Map()
   }
 
-  /** The power goes. Answers with the keys of the commits that were not synced but are there all the same. */
-  cutPower(random: Random): ReadonlySet<string> {
+  /** The power goes. */
+  cutPower(random: Random): void {
     this.kill()
     for (const [id, file] of this.#files) {
       const left = afterPowerCut(file, random)
@@ -162,8 +172,12 @@ export class SimulatedDisk {
     for (const change of kept) put(this.#synced, change)
     this.#live = new Map(this.#synced)
     this.#commits = []
-    return new Set(kept.flatMap(change => [...change.remove, ...change.put.map(one => one.key)]))
+    this.#doubtful = new Set([...this.#doubtful, ...kept.flatMap(keysOf)])
   }
+}
+
+function keysOf(change: JournalChange): string[] {
+  return [...change.remove, ...change.put.map(({ key }) => key)]
 }
 
 function put(records: Map<string, KeyRecord>, change: JournalChange): void {

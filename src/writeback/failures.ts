@@ -1,6 +1,6 @@
 /** What becomes of a key whose request failed: tried again later, kept beside the other's version, or parked. */
 import { backoff } from '../core/backoff.ts'
-import { ERRNO_OF, hintOf, markLogged, StoreError } from '../core/errors.ts'
+import { ERRNO_OF, FsError, hintOf, markLogged, StoreError } from '../core/errors.ts'
 import type { Clock, Log, Random } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Agenda } from './agenda.ts'
@@ -36,7 +36,7 @@ export class Failures {
 
   /**
    * The state is not busy any more; the request was for its revision `rev`: once that is overtaken, no failure is
-   * final. Throws FsError when the journal cannot be written.
+   * final. Never throws, also when the journal cannot be written.
    */
   failed(state: KeyState, thrown: unknown, rev = state.rev): void {
     const { agenda, clock, random, restOf } = this.#ports
@@ -50,11 +50,21 @@ export class Failures {
     if (['changed', 'exists', 'not-found'].includes(error.kind)) {
       return void this.#conflict(state, error)
     }
-    if (!error.passing && state.rev !== rev) return agenda.schedule(state, state.due)
-    if (!error.passing) return this.#park(state, error)
+    const passing = error.passing || isFull(thrown)
+    if (!passing && state.rev !== rev) return agenda.schedule(state, state.due)
+    if (!passing) return this.#park(state, error)
     this.#losePatience(state, error, state.failingSince)
     const wait = Math.max(backoff(state.failures, random), error.details.retryAfter ?? 0)
     agenda.schedule(state, now + wait)
+  }
+
+  /** Does what may find the journal's disk full: the record still says what to do, and it is done again. */
+  guard(state: KeyState, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.failed(state, error)
+    }
   }
 
   /**
@@ -107,7 +117,12 @@ export class Failures {
 
   #park(state: KeyState, error: StoreError): void {
     state.parked = { kind: error.kind, message: error.message, at: this.#ports.clock.now() }
-    this.#ports.ledger.save(state)
+    try {
+      this.#ports.ledger.save(state)
+    } catch (thrown) {
+      // For people alone: the next start tries it again in any case.
+      this.#ports.log.warn('not noted in the journal', { key: state.key, error: String(thrown) })
+    }
     rejectWaiters(state, error, () => true)
     this.#ports.parked(state)
   }
@@ -122,7 +137,7 @@ export class Failures {
       end = await conflict(state.key, error)
     } catch (thrown) {
       log.warn('conflict not solved', { key: state.key, error: String(thrown) })
-      if (thrown instanceof StoreError && thrown.passing) end = 'ours'
+      if ((thrown instanceof StoreError && thrown.passing) || isFull(thrown)) end = 'ours'
     }
     agenda.free(state)
     if (agenda.closed) return
@@ -136,6 +151,11 @@ export class Failures {
     else agenda.schedule(state, Math.max(state.due, clock.now() + wait))
     agenda.arm()
   }
+}
+
+/** Whether the journal's disk has no room: it may have again, and then the same is done. */
+function isFull(thrown: unknown): boolean {
+  return thrown instanceof FsError && thrown.errno === 'ENOSPC'
 }
 
 /** Whatever precondition failed, to the writer it is one thing: a newer version is there (ESTALE). */

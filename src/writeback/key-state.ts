@@ -96,7 +96,7 @@ export function newState(
 }
 
 /** The desired state that says: as the bucket has it. */
-export function settledForm({ key, stored }: KeyState): Desired {
+export function settledForm({ key, stored }: Pick<KeyState, 'key' | 'stored'>): Desired {
   if (stored.is !== 'version') return { is: 'absent' }
   const source = { key, etag: stored.etag, size: stored.size }
   return { is: 'present', content: { from: 'stored', source } }

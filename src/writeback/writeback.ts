@@ -20,7 +20,7 @@ import { Ledger } from './ledger.ts'
 import { leftToDo, rebased } from './left-to-do.ts'
 import type { Change, WriteBackEvents, WriteBackOptions } from './options.ts'
 import { isSettled, nextAction, sourceOf, type Action } from './plan.ts'
-import { singlePutLimit } from './send.ts'
+import { Overtaken, singlePutLimit } from './send.ts'
 import { isMarked, withMarks } from './sent-marks.ts'
 import type { Staged } from './staged.ts'
 import { UploadRecords } from './upload-records.ts'
@@ -97,8 +97,9 @@ export class WriteBack {
       if (record.parked?.doubtful) state.parked = record.parked
       state.upload = record.upload
       this.#ledger.enter(state, record.desired, false)
-      // A power cut may have taken the note that it was sent: what it says is looked for in any case.
-      state.sending = true
+      // A power cut may have taken the note that it was sent: what it says is looked for in any case, but for what was
+      // settled (and waits for its upload's end), since nothing is to be sent for that.
+      state.sending = record.sending === true || !isSettled(record)
       state.sent = withMarks(record.sent ?? [], record.desired, this.#o.staged)
       this.#schedule(state, now)
     }
@@ -245,7 +246,11 @@ export class WriteBack {
 
   #start(key: Key): void {
     const state = this.#ledger.states.get(key)
-    if (!state || state.busy) return
+    if (state && !state.busy) this.#failures.guard(state, () => this.#turn(state))
+  }
+
+  /** Throws FsError. */
+  #turn(state: KeyState): void {
     if (this.#turns.take(state)) return
     const action = nextAction(state, this.#ledger.states.dependentsOf(state.key))
     switch (action.do) {
@@ -267,6 +272,8 @@ export class WriteBack {
     this.#agenda.occupy(state)
     try {
       await compareFirst(this.#ports, state)
+      // The plan was made for what was desired before: with another file, its upload has a turn of its own.
+      if (state.rev !== state.busyRev) throw new Overtaken()
       this.#ledger.markSending([state])
       const outcome = await run(this.#ports, state, action)
       this.#finish(state, { stored: outcome.stored, outcome })
@@ -285,13 +292,8 @@ export class WriteBack {
     const rev = state.busyRev
     this.#agenda.free(state)
     if (this.#agenda.closed || this.#ledger.states.get(state.key) !== state) return
-    try {
-      if (result.error !== undefined) this.#failures.failed(state, result.error, rev)
-      else this.#succeeded(state, rev, result)
-    } catch (error) {
-      // The journal could not be written: the record still says what to do, and it is done again.
-      this.#failures.failed(state, error)
-    }
+    if (result.error !== undefined) this.#failures.failed(state, result.error, rev)
+    else this.#failures.guard(state, () => this.#succeeded(state, rev, result))
     this.#agenda.arm()
   }
 

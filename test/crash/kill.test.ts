@@ -3,8 +3,9 @@
  * mounted again; each time, everything that was acknowledged must be there, and what was fsynced must be in the
  * bucket before the new mount begins.
  *
- * PAILFS_KILLS: how often (15); PAILFS_SEED: where the random choices start; PAILFS_KEEP: a folder that gets the
- * journals as each kill left them, without staged files.
+ * PAILFS_KILLS: how often (15); PAILFS_SEED: where the random choices start; PAILFS_ON: rgw (S3 on Ceph RGW), s3api
+ * (S3 on OpenStack Swift) or swift (Swift's own API); PAILFS_KEEP: a folder that gets the journals as each kill left
+ * them, without staged files.
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -15,16 +16,24 @@ import t from 'tap'
 import { PROJECT } from '../support/servers.ts'
 import { program, sh } from '../support/shell.ts'
 import { onServers, type Session } from '../support/session.ts'
+import { swiftEnvironment } from '../support/families.ts'
 import type { Mount } from '../support/mount.ts'
 import { randomFrom } from '../fault/storm.ts'
 
 const KILLS = Number(process.env['PAILFS_KILLS'] ?? 15)
 const SEED = Number(process.env['PAILFS_SEED'] ?? Date.now() % 1_000_000)
 const KEEP = process.env['PAILFS_KEEP']
+const ON = process.env['PAILFS_ON'] ?? 'rgw'
 const WORKER = join(PROJECT, 'test', 'crash', 'worker.py')
 const PYTHON = '/usr/bin/python3'
 /** Small parts and no long rest, so that a kill meets uploads of every kind. */
 const ARGS = ['--write-back=300ms', '--part-size=5MiB', '--log-level=debug']
+
+/** How each mount is made; Swift's own API does not pass the proxy. */
+function mounting({ server, bucket }: Session) {
+  if (ON !== 'swift') return { args: ARGS }
+  return { args: ARGS, source: `swift://${bucket}`, env: swiftEnvironment(server) }
+}
 
 interface Worked {
   calls: number
@@ -42,12 +51,12 @@ interface Verified {
 t.setTimeout(120_000 + KILLS * 30_000)
 
 await onServers(
-  `${KILLS} kills lose nothing`,
+  `${KILLS} kills lose nothing (${ON})`,
   async (t, session) => {
     const sum = { calls: 0, synced: 0, interrupted: {} as Record<string, number> }
-    t.comment(`PAILFS_KILLS=${KILLS} PAILFS_SEED=${SEED}`)
+    t.comment(`PAILFS_KILLS=${KILLS} PAILFS_SEED=${SEED} PAILFS_ON=${ON}`)
     const random = randomFrom(SEED)
-    let mount = await session.mount({ args: ARGS })
+    let mount = await session.mount(mounting(session))
     const shadow = join(mount.work, 'shadow')
     for (let round = 1; round <= KILLS; round += 1) {
       // Some die while what the last one left is still being sent.
@@ -64,7 +73,7 @@ await onServers(
         )
       const lost = await notInBucket(session, worked.synced)
       t.same(lost, [], `${round}: what was fsynced is in the bucket`)
-      mount = await session.mount({ args: ARGS, work: mount.work })
+      mount = await session.mount({ ...mounting(session), work: mount.work })
       const { wrong } = await verify(mount, shadow)
       t.same(wrong, [], `${round}: what was acknowledged is in the mount`)
       if (wrong.length > 0 || lost.length > 0) {
@@ -83,7 +92,7 @@ await onServers(
     const facts = { ...sum, kills: KILLS, files: Object.keys(hashes).length, seed: SEED }
     t.comment(`figures: ${JSON.stringify(facts)}`)
   },
-  ['rgw'],
+  [ON === 'rgw' ? 'rgw' : 'swift'],
 )
 
 function keepIn({ work }: Mount, round: number) {

@@ -1,69 +1,67 @@
 /**
- * The simulator (world.ts) over many seeds. PAILFS_SEEDS sets how many lives of each kind, PAILFS_SEED=n replays one
- * and prints what was done; without either as many as fit into a minute.
+ * The simulator: many lives of the whole core, each by a seed (world.ts, pair.ts; kinds.ts has the kinds). A seed that
+ * fails is printed, with what was done.
+ *
+ * PAILFS_SEEDS: lives of each kind (10,000 in all); PAILFS_FIRST: the first seed (1); PAILFS_SEED: only this one, with
+ * all that was done; PAILFS_KIND: only kinds with this in their name.
  */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
-import { show, World, type SimOptions } from './world.ts'
+import { KINDS } from './kinds.ts'
+import type { LivesOrder, LivesResult } from './lives-child.ts'
 
 const ONE = process.env['PAILFS_SEED']
-const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? 150)
-/** For each kind of life, unless a number of seeds was asked for. */
-const LIMIT_MS = process.env['PAILFS_SEEDS'] === undefined ? 12_000 : Infinity
-
-/** A minute is not enough for many seeds. */
+const FIRST = Number(ONE ?? process.env['PAILFS_FIRST'] ?? 1)
+const SEEDS = Number(process.env['PAILFS_SEEDS'] ?? Math.ceil(10_000 / KINDS.length))
+const LAST = ONE === undefined ? FIRST + SEEDS - 1 : FIRST
+const THREADS = ONE === undefined ? Math.min(4, availableParallelism()) : 1
 const LONG = { timeout: 36_000_000 }
-
-const CALM: SimOptions = { steps: 60, crash: 'none', between: 0, rates: {}, fsync: 'bucket' }
-const ROUGH = { refused: 0.05, lost: 0.08, throttled: 0.03, stalled: 0.01, torn: 0.1, short: 0.05 }
 
 t.setTimeout(LONG.timeout)
 
-async function lives(t: Test, options: SimOptions): Promise<void> {
-  const started = performance.now()
-  let crashes = 0
-  let count = 0
-  const first = ONE === undefined ? 1 : Number(ONE)
-  const last = ONE === undefined ? SEEDS : first
-  for (let seed = first; seed <= last && performance.now() - started < LIMIT_MS; seed++) {
-    const world = new World(seed, options)
-    try {
-      await world.live()
-      crashes += world.crashes
-      count += 1
-    } catch (error) {
-      t.fail(`PAILFS_SEED=${seed}: ${error instanceof Error ? error.message : show(error)}`)
-      t.comment(world.history.slice(ONE === undefined ? -12 : 0).join('\n'))
-      if (ONE !== undefined && error instanceof Error) t.comment(error.stack ?? '')
-      return
-    }
-  }
-  t.pass(`${count} lives, ${crashes} crashes`)
-}
-
-t.test('answers take their time', LONG, t => lives(t, CALM))
-
-t.test('a bad network', LONG, t => lives(t, { ...CALM, rates: ROUGH }))
-
-t.test('killed at any await', LONG, t => lives(t, { ...CALM, crash: 'kill', between: 15 }))
-
-t.test('killed on a bad network', LONG, t =>
-  lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH }),
-)
-
-t.test('killed, on a server without conditions', LONG, t => {
-  const features = {
-    conditionalPut: false,
-    createExclusive: false,
-    partCopy: false,
-    deleteBatch: 1,
-  }
-  return lives(t, { ...CALM, crash: 'kill', between: 25, rates: ROUGH, store: { features } })
+const workers = Array.from({ length: THREADS }, () => {
+  return new Worker(new URL('./lives-child.js', import.meta.url))
 })
 
-t.test('power cuts, fsync to the bucket', LONG, t =>
-  lives(t, { ...CALM, crash: 'power', between: 25, rates: ROUGH }),
-)
+function run(worker: Worker, order: LivesOrder): Promise<LivesResult> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve)
+    // A life that throws where nobody listens ends its thread.
+    worker.once('error', error => {
+      reject(new Error(`a life of '${order.kind}': ${String(error)}`, { cause: error }))
+    })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
+    worker.postMessage(order)
+  })
+}
 
-t.test('power cuts, fsync to the journal', LONG, t =>
-  lives(t, { ...CALM, crash: 'power', between: 25, rates: ROUGH, fsync: 'journal' }),
-)
+async function lives(t: Test, kind: string): Promise<LivesResult[]> {
+  const more = { kind, last: LAST, step: THREADS, stacks: ONE !== undefined }
+  const results = await Promise.all(
+    workers.map((worker, at) => run(worker, { ...more, first: FIRST + at })),
+  )
+  for (const worker of workers) worker.removeAllListeners('error')
+  const failed = results.flatMap(({ failure }) => failure ?? []).sort((a, b) => a.seed - b.seed)
+  for (const { seed, message, stack, history } of failed.slice(0, 1)) {
+    t.fail(`PAILFS_SEED=${seed} PAILFS_KIND='${kind}': ${message}`)
+    t.comment(history.slice(ONE === undefined ? -12 : 0).join('\n'))
+    if (ONE !== undefined) t.comment(stack)
+  }
+  const sum = (what: 'lives' | 'crashes' | 'conflicts') => results.reduce((n, r) => n + r[what], 0)
+  const facts = `${sum('lives')} lives, ${sum('crashes')} crashes, ${sum('conflicts')} conflicts`
+  if (failed.length === 0) t.pass(facts)
+  return results
+}
+
+const all: LivesResult[] = []
+for (const kind of KINDS) {
+  if (!kind.includes(process.env['PAILFS_KIND'] ?? '')) continue
+  await t.test(kind, LONG, async t => void all.push(...(await lives(t, kind))))
+}
+for (const worker of workers) await worker.terminate()
+
+const sum = (what: 'lives' | 'crashes' | 'conflicts') => all.reduce((n, r) => n + r[what], 0)
+const failed = all.filter(({ failure }) => failure).length
+const facts = { lives: sum('lives'), crashes: sum('crashes'), conflicts: sum('conflicts'), failed }
+t.comment(`figures: ${JSON.stringify(facts)}`)

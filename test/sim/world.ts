@@ -3,17 +3,16 @@
  * await, over a journal on a simulated disk. The model of files knows what was acknowledged; what differs is found.
  *
  * - A kill loses nothing: the next mount shows every acknowledged change at once.
+ * - A daemon that dies while it takes up what the last one left is one more death: the same holds for the next.
+ * - A full disk under the journal is ENOSPC to the caller, and nothing has changed.
  * - A power cut loses nothing that was fsynced; what else is there is taken as it is found.
  * - Bytes that arrive in the bucket were a file's whole content at some moment.
  * - In the end the bucket is the model, and nothing else is left: no upload, no staged file, no record.
  */
-import { createHash } from 'node:crypto'
-import type { Clock, Random, Timer } from '../../src/core/ports.ts'
+import type { Random } from '../../src/core/ports.ts'
 import { MemoryJournal } from '../../src/journal/memory-journal.ts'
 import type { FaultRates } from '../../src/store/memory/faults.ts'
-import { MemoryStore } from '../../src/store/memory/memory-store.ts'
 import type { MemoryStoreOptions } from '../../src/store/memory/options.ts'
-import type { Stored } from '../../src/store/store.ts'
 import { objectOf } from '../support/bucket-view.ts'
 import { Core, TINY } from '../support/core.ts'
 import {
@@ -25,70 +24,32 @@ import {
   sameOutcome,
   treeDifferences,
 } from '../support/core-driver.ts'
-import { randomOp, type Op, type Outcome } from '../support/file-ops.ts'
-import { ReferenceModel, type Entry, type Span } from '../support/reference-model.ts'
+import type { Op, Outcome } from '../support/file-ops.ts'
+import { ReferenceModel, type Entry, type Span as Times } from '../support/reference-model.ts'
 import { seeded, VirtualClock } from '../support/virtual-clock.ts'
+import { ANY_TIME, hashOf, isFull, isWeather, loosen, loosenAll, show } from './outcomes.ts'
+import { IMMORTAL, MortalClock, WatchedStore, type Span } from './mortal.ts'
+import { Programs, type Workload } from './workload.ts'
 
 export interface SimOptions {
   /** Operations in a life. */
   readonly steps: number
   readonly crash: 'kill' | 'power' | 'none'
-  /** Mean number of timers that fire between crashes. */
+  /** Mean number of timers that fire between crashes; half as many deaths are at a change of the journal's disk. */
   readonly between: number
+  /** How likely a daemon dies while it takes up what the last one left. */
+  readonly again?: number
+  /** Whether the journal's disk is full from time to time. */
+  readonly full?: boolean
+  readonly workload?: Workload
   readonly rates: FaultRates
   readonly fsync: 'bucket' | 'journal'
   readonly store?: Partial<MemoryStoreOptions>
 }
 
+/** Little, since memory for it is most of what a core costs. */
+const CACHE = 1 << 20
 const CRASHED = Symbol('crashed')
-const LONG = 1n << 70n
-
-/** A clock for one life of the daemon: its timers die with it, and one of them is its end. */
-class MortalClock implements Clock {
-  dead = false
-  /** Timers until its end; Infinity: it does not die. */
-  left: number
-  readonly #clock: VirtualClock
-  readonly #die: () => void
-
-  constructor(clock: VirtualClock, left: number, die: () => void) {
-    this.#clock = clock
-    this.left = left
-    this.#die = die
-  }
-
-  now(): number {
-    return this.#clock.now()
-  }
-
-  after(delay: number, call: () => void): Timer {
-    return this.#clock.after(delay, () => {
-      if (this.dead) return
-      if (--this.left > 0) return call()
-      this.dead = true
-      this.#die()
-    })
-  }
-}
-
-/** A bucket that tells what arrives in it. */
-class WatchedStore extends MemoryStore {
-  onStored: (key: string) => void = () => {}
-
-  override async put(...args: Parameters<MemoryStore['put']>): Promise<Stored> {
-    const stored = await super.put(...args)
-    this.onStored(args[0])
-    return stored
-  }
-
-  override async completeUpload(
-    ...args: Parameters<MemoryStore['completeUpload']>
-  ): Promise<Stored> {
-    const stored = await super.completeUpload(...args)
-    this.onStored(args[0].key)
-    return stored
-  }
-}
 
 export class World {
   readonly #options: SimOptions
@@ -106,6 +67,8 @@ export class World {
   #mortal!: MortalClock
   #crashed!: Promise<typeof CRASHED>
   #crashes = 0
+  #full = false
+  #untimed = false
   /** Paths that nothing has touched since they were fsynced. */
   readonly #safe = new Set<string>()
 
@@ -115,7 +78,8 @@ export class World {
     const random = seeded(seed + 1)
     this.#memory = new WatchedStore({ clock: this.#clock, random, limits: TINY, ...options.store })
     this.#memory.onStored = key => void this.#watch(key)
-    this.#start(new MemoryJournal({ pause: () => this.#pause() }))
+    const journal = { pause: () => this.#pause(), step: () => this.#mortal.step() }
+    this.#start(new MemoryJournal(journal), this.#span())
     this.#contents.add(hashOf(new Uint8Array(0)))
   }
 
@@ -130,8 +94,10 @@ export class World {
 
   /** Lives; rejects with what is wrong. */
   async live(): Promise<void> {
+    const programs = new Programs(this.#options.workload ?? 'mixed', this.#random)
     for (let step = 0; step < this.#options.steps; step++) {
-      await this.#step(randomOp(this.#random))
+      if (this.#options.full) this.#fill()
+      await this.#step(programs.next(this.#model))
     }
     await this.#end()
   }
@@ -142,30 +108,67 @@ export class World {
     return new Promise(done => this.#mortal.after(this.#random() * 5, done))
   }
 
-  #start(journal: MemoryJournal): void {
-    const { crash, between, rates, fsync } = this.#options
-    const left = crash === 'none' ? Infinity : 1 + Math.floor(this.#random() * 2 * between)
-    let die!: () => void
-    this.#crashed = new Promise(resolve => (die = () => resolve(CRASHED)))
-    const mortal = new MortalClock(this.#clock, left, () => {
-      core.faulty.kill()
-      if (crash === 'power') journal.crash('power', this.#random)
-      else journal.crash('kill')
-      core.stop()
-      die()
-    })
-    this.#mortal = mortal
-    const core = new Core({
-      clock: this.#clock,
-      time: mortal,
-      random: this.#random,
-      memory: this.#memory,
-      journal,
-      faults: { rates, delay: [0, 200], chunk: 100, stallLimit: 30_000 },
-      fs: { fsync },
-    })
-    this.#core = core
-    this.#driver = new CoreDriver(core)
+  /** The journal's disk is full for a while. */
+  #fill(): void {
+    const change = this.#random() < (this.#full ? 0.3 : 0.06)
+    if (change) this.#setFull(!this.#full)
+  }
+
+  #setFull(full: boolean): void {
+    if (full !== this.#full) this.#history.push(full ? 'the disk is full' : 'the disk has room')
+    this.#full = full
+    this.#untimed ||= full
+    this.#core.journal.setFull(full)
+  }
+
+  /** How long the next daemon lives. */
+  #span(): Span {
+    const { crash, between } = this.#options
+    if (crash === 'none') return IMMORTAL
+    const chance = () => 1 + Math.floor(this.#random() * 2 * between)
+    const atStep = this.#random() < 0.33
+    return { ...IMMORTAL, ...(atStep ? { steps: chance() } : { timers: chance() }) }
+  }
+
+  /** The next daemon; it may die at once. */
+  #start(found: MemoryJournal, span: Span): void {
+    const { crash, rates, fsync } = this.#options
+    for (let journal = found; ; journal = journal.reopen()) {
+      let die!: () => void
+      this.#crashed = new Promise(resolve => (die = () => resolve(CRASHED)))
+      let core: Core | undefined
+      const mortal = new MortalClock(this.#clock, () => {
+        core?.faulty.kill()
+        if (crash === 'power') journal.crash('power', this.#random)
+        else journal.crash('kill')
+        core?.stop()
+        die()
+      })
+      mortal.left = span
+      this.#mortal = mortal
+      try {
+        core = new Core({
+          clock: this.#clock,
+          time: mortal,
+          random: this.#random,
+          memory: this.#memory,
+          journal,
+          cacheBytes: CACHE,
+          faults: { clock: mortal.network, rates, delay: [0, 200], chunk: 100, stallLimit: 30_000 },
+          fs: { fsync },
+        })
+      } catch (error) {
+        if (!mortal.dead) throw error
+      }
+      if (core && !mortal.dead) {
+        this.#core = core
+        this.#driver = new CoreDriver(core)
+        return
+      }
+      this.#crashes += 1
+      this.#history.push('  it dies while it starts')
+      span = IMMORTAL
+    }
   }
 
   async #step(op: Op): Promise<void> {
@@ -177,7 +180,8 @@ export class World {
     if (actual === CRASHED) return this.#afterCrash(op, span)
     this.#history.push(`  ${show(actual)}`)
     // A read or an fsync may have to give up after its time; nothing has changed then.
-    if (isWeather(actual)) {
+    if (isWeather(actual) || (this.#full && isFull(actual))) {
+      if (this.#full) this.#timesOpen(op)
       if (op.op === 'open' || op.op === 'close') this.#model.slots.delete(op.slot)
       return
     }
@@ -217,6 +221,24 @@ export class World {
     }
   }
 
+  /** What could not be noted for want of room may be noted later, or be lost with a crash: the time of a write. */
+  #timesOpen(op: Op): void {
+    const file = 'slot' in op ? this.#model.slots.get(op.slot)?.file : undefined
+    if (file) file.mtime = ANY_TIME
+  }
+
+  /** Times that the mount shows and could not note go to the bucket with the next change: all files get one. */
+  async #setTimes(): Promise<void> {
+    const span = ANY_TIME
+    for (const [path, { kind }] of this.#untimed ? [...this.#model.all()] : []) {
+      if (kind !== 'file') continue
+      const op: Op = { op: 'utimens', path, mtime: 1_000_000_000n }
+      const actual = await this.#clock.run(this.#driver.apply(op))
+      if ('errno' in actual) throw new Error(`utimens of ${path}: ${actual.errno}`)
+      this.#model.apply(op, { span, actual })
+    }
+  }
+
   #pathOf(slot: number): string | undefined {
     const file = this.#model.slots.get(slot)?.file
     for (const [path, entry] of this.#model.all()) if (entry === file) return path
@@ -246,10 +268,11 @@ export class World {
     this.#arrived.clear()
   }
 
-  async #afterCrash(op: Op, span: Span): Promise<void> {
+  async #afterCrash(op: Op, span: Times): Promise<void> {
     const { crash } = this.#options
     this.#crashes += 1
     this.#history.push(`  ${crash} at ${this.#clock.now()}`)
+    if (this.#untimed) loosenAll(this.#model)
     loosen(this.#model)
     const done = this.#model.copy()
     done.apply(op, { span, actual: { errno: '' } })
@@ -258,15 +281,27 @@ export class World {
     const changed = 'path' in op ? op.path : open
     this.#checkArrived([this.#model, done])
     for (const model of [this.#model, done]) model.closeAll()
-    this.#start(this.#core.journal.reopen())
+    this.#full = false
+    this.#start(this.#core.journal.reopen(), this.#span())
+    while (this.#random() < (this.#options.again ?? 0)) await this.#dieAgain()
     const { left } = this.#mortal
-    this.#mortal.left = Infinity
+    this.#mortal.left = IMMORTAL
     this.#core.faulty.setRates({})
     if (crash === 'kill') await this.#afterKill(done, changed)
     else await this.#afterPower(this.#touchedBy(op))
     this.#mortal.left = left
     this.#core.faulty.setRates(this.#options.rates)
     this.#checkArrived([this.#model])
+  }
+
+  /** The daemon dies while it takes up what the one before left, on the network as it is. */
+  async #dieAgain(): Promise<void> {
+    const span = this.#random() * this.#random() * 5000
+    await this.#clock.run(Promise.race([this.#clock.sleep(span), this.#crashed]))
+    this.#mortal.die()
+    this.#crashes += 1
+    this.#history.push(`  and again at ${this.#clock.now()}`)
+    this.#start(this.#core.journal.reopen(), this.#span())
   }
 
   /** All is there that was acknowledged; what was under way is there or not. */
@@ -291,11 +326,11 @@ export class World {
   async #mixed(done: ReferenceModel, path: string): Promise<boolean> {
     const [from, to] = [this.#model.find(path), done.find(path)]
     if (from?.kind !== 'file' || to?.kind !== 'file') return false
-    const is = await this.#clock.run(this.#core.bytes(path).catch(() => undefined))
+    const is = await this.#core.bytes(path).catch(() => undefined)
     if (!is || (is.length !== from.bytes.length && is.length !== to.bytes.length)) return false
     if (is.some((byte, at) => byte !== (from.bytes[at] ?? 0) && byte !== to.bytes[at])) return false
     to.bytes = is
-    to.mtime = { from: 0n, to: LONG }
+    to.mtime = ANY_TIME
     return true
   }
 
@@ -327,10 +362,12 @@ export class World {
 
   async #end(): Promise<void> {
     this.#history.push('the network is well, all is sent')
-    this.#mortal.left = Infinity
+    this.#mortal.left = IMMORTAL
     this.#core.faulty.setRates({})
+    this.#setFull(false)
     await this.#clock.run(this.#driver.closeAll())
     this.#model.closeAll()
+    await this.#setTimes()
     const left = await this.#core.drain(86_400_000)
     await this.#clock.pass(120_000)
     const fresh = this.#core.other({ time: this.#clock, faults: {} })
@@ -345,21 +382,4 @@ export class World {
     this.#core.stop()
     if (wrong.length > 0) throw new Error(wrong.join('\n'))
   }
-}
-
-/** A time that a crash may have taken: what a write set and no close has recorded. */
-function loosen(model: ReferenceModel): void {
-  for (const { file } of model.slots.values()) file.mtime = { from: 0n, to: LONG }
-}
-
-function isWeather(outcome: Outcome): boolean {
-  return 'errno' in outcome && ['ETIMEDOUT', 'EIO'].includes(outcome.errno)
-}
-
-function hashOf(bytes: Uint8Array): string {
-  return createHash('md5').update(bytes).digest('hex')
-}
-
-export function show(value: unknown): string {
-  return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one))
 }

@@ -48,6 +48,7 @@ export interface CoreOptions {
   readonly pause?: () => Promise<void>
   readonly stagingLimit?: number
   readonly partSize?: number
+  readonly cacheBytes?: number
   readonly rest?: number
   readonly log?: Log
   readonly fs?: Partial<FsOptions>
@@ -69,7 +70,7 @@ export class Core {
   readonly #reader: CachedReader
 
   constructor(options: CoreOptions = {}) {
-    const { log = silentLog, partSize = 256 } = options
+    const { log = silentLog, partSize = 256, cacheBytes = 4 << 20 } = options
     this.options = options
     this.clock = options.clock ?? new VirtualClock()
     const clock = options.time ?? this.clock
@@ -83,7 +84,7 @@ export class Core {
     const raw = this.counting
     const ports = { clock, random, log }
     const store = withRetry(raw, ports)
-    this.#reader = new CachedReader({ ...ports, store: raw, cacheBytes: 4 << 20 })
+    this.#reader = new CachedReader({ ...ports, store: raw, cacheBytes })
     const metaCache = memoryMetaCache()
     this.#heads = new HeadAhead({ store, meta: metaCache })
     this.staged = new StagedFiles(this.journal, partLayout(undefined, raw.limits, partSize))

@@ -2,12 +2,12 @@
  * What the handlers of one mount share: the file system, the answers, and `run`, by which each request gets
  * exactly one answer.
  */
-import { readFileSync } from 'node:fs'
 import { FsError } from '../../core/errors.ts'
 import type { Ino } from '../../core/types.ts'
 import type { Attr, FileSystem, Known } from '../../fs/api.ts'
 import type { Guard, Request } from '../guard.ts'
 import type { Call } from './call.ts'
+import { bits, isToEnd } from './caller.ts'
 import type { Device } from './device.ts'
 import { Handles } from './handles.ts'
 import { Memory } from './memory.ts'
@@ -139,23 +139,4 @@ function asked(operation: string): [string, bigint] {
 
 function fatal(operation: string): [string, bigint] {
   return [operation, FATAL]
-}
-
-/** As in the masks of proc(5). */
-function bits(...signals: number[]): bigint {
-  return signals.reduce((mask, signal) => mask | (1n << BigInt(signal - 1)), 0n)
-}
-
-/** Whether one of these signals waits for a thread and is not blocked there. */
-function isToEnd(pid: number, signals: bigint): boolean {
-  if (pid === 0) return false
-  try {
-    const text = readFileSync(`/proc/${pid}/status`, 'latin1')
-    const mask = (name: string) =>
-      BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1] ?? '0'}`)
-    const pending = mask('SigPnd') | mask('ShdPnd')
-    return (pending & signals & ~mask('SigBlk')) !== 0n
-  } catch {
-    return true
-  }
 }
