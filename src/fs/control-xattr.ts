@@ -1,5 +1,5 @@
 /** The control plane, `pail.NAME`: what is known of an object and can be set on it, as text. */
-import { FsError } from '../core/errors.ts'
+import { FsError, StoreError } from '../core/errors.ts'
 import { cannedNames, isCanned } from '../core/kept.ts'
 import type { ObjectMeta } from '../core/types.ts'
 import { loadMeta } from './attributes.ts'
@@ -126,7 +126,14 @@ function hasHeader(ctx: FsContext, name: string): boolean {
 }
 
 async function setTags(ctx: FsContext, node: Node, tags: Record<string, string>): Promise<void> {
-  await ctx.store.setTags(await sentKey(ctx, node), tags)
+  const key = await sentKey(ctx, node)
+  try {
+    await ctx.store.setTags(key, tags)
+  } catch (error) {
+    // Too many, too long, or with characters that tags cannot have.
+    if (!(error instanceof StoreError) || error.kind !== 'invalid') throw error
+    throw new FsError('EINVAL', error.message, error)
+  }
   return noteKept(ctx, node, { tags })
 }
 

@@ -24,6 +24,8 @@ export function newKeeping(): Keeping {
 
 /** How long a name that was renamed away may be made anew and count as the same file being saved. */
 const SAVING: Milliseconds = 10_000
+/** How long after its last change a file that is renamed over another counts as that one being saved. */
+const JUST_NOW: Milliseconds = 60_000
 const MOST = 100
 
 /** Notes what was set on the object. Its stored metadata follow; a bucket has none. */
@@ -85,6 +87,9 @@ export function newlyMade(ctx: FsContext, node: Node): void {
   if (ctx.clock.now() - left.at < SAVING) node.meta = { ...node.meta!, kept: left.kept }
 }
 
+/** Whether it looks like a file being saved: made here, and changed just now. One that lay about keeps its own rule. */
 function takesOver(ctx: FsContext, node: Node): node is FileNode {
-  return !isDir(node) && ctx.keeping.made.has(node) && !node.meta?.kept && ctx.store.features.acl
+  if (isDir(node) || !ctx.keeping.made.has(node) || node.meta?.kept) return false
+  const changed = Number(node.ctime / 1_000_000n)
+  return ctx.store.features.acl && ctx.clock.now() - changed < JUST_NOW
 }
