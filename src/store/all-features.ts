@@ -23,6 +23,10 @@ export class AllFeatures implements Features {
     return this.#every('createExclusive')
   }
 
+  get looksFirst(): boolean {
+    return this.#every('looksFirst')
+  }
+
   get partCopy(): boolean {
     return this.#every('partCopy')
   }
@@ -69,6 +73,6 @@ export class AllFeatures implements Features {
       if (!features[flag]) return false
       some = true
     }
-    return some || this.#base[flag]
+    return some || this.#base[flag] === true
   }
 }

@@ -76,7 +76,10 @@ export interface GetOptions {
   readonly signal?: AbortSignal
 }
 
-/** Preconditions of a write. Sent where `features.conditionalPut` / `createExclusive` allow; ignored elsewhere. */
+/**
+ * Preconditions of a write. Sent where `features.conditionalPut` / `createExclusive` allow; elsewhere the store looks just
+ * before it writes (`features.looksFirst`), or ignores them.
+ */
 export interface WriteConditions {
   readonly ifMatch?: ETag
   /** True: only if no object of that name is there; rejects with `exists`. */
@@ -157,6 +160,8 @@ export interface Features {
   conditionalPut: boolean
   /** If-None-Match: * on PUT and on completing. */
   createExclusive: boolean
+  /** Where a condition is not enforced, the store compares by a HEAD just before the write: nobody else needs to. */
+  looksFirst?: boolean
   /** Ranges of stored objects can be parts (UploadPartCopy; SLO with ranges). */
   partCopy: boolean
   /** User metadata changes without a copy (Swift POST). */

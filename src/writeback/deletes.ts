@@ -24,12 +24,19 @@ export interface DeletesPorts {
 
 /** No delete is held longer than this for the sake of company. */
 const LONGEST: Milliseconds = 10_000
+/** While other keys are still being copied elsewhere before they go (a renamed directory), one is held so long for them. */
+const COPYING: Milliseconds = 500
+/** Whether there are any is looked for no more often than this. */
+const LOOK_EVERY: Milliseconds = 50
 
 export class Deletes {
   readonly #ports: DeletesPorts
   #lastAdded = 0
   /** Deletes that came since the last request left. */
   #gathered = 0
+  /** Since when a request that could go is held for keys that are being copied. */
+  #heldSince: Milliseconds | undefined
+  #looked = { at: -Infinity, found: false }
   #closed = false
 
   constructor(ports: DeletesPorts) {
@@ -55,12 +62,34 @@ export class Deletes {
     const wait = this.#lastAdded + rest
     const urgent = state.waiters.length > 0 || now - state.since > LONGEST
     if (!urgent && now < wait) return later(wait)
+    if (this.#othersFollow(now)) {
+      this.#heldSince ??= now
+      if (now < this.#heldSince + COPYING) return later(this.#heldSince + COPYING)
+    }
     this.#send(state)
+  }
+
+  /** Whether keys that shall be gone wait for a copy that is not in trouble. */
+  #othersFollow(now: Milliseconds): boolean {
+    const { states, store } = this.#ports
+    if (store.features.deleteBatch <= 1) return false
+    if (now - this.#looked.at < LOOK_EVERY) return this.#looked.found
+    const found = [...states.absent].some(key => {
+      const state = states.get(key)
+      if (!state || state.busy || state.open) return false
+      const action = nextAction(state, states.dependentsOf(key))
+      if (action.do !== 'wait') return false
+      const blockers = action.on.map(on => states.get(on))
+      return blockers.every(other => other && !other.parked && !other.open && other.failures === 0)
+    })
+    this.#looked = { at: now, found }
+    return found
   }
 
   #send(first: KeyState): void {
     if (this.#closed) return
     this.#gathered = 0
+    this.#heldSince = undefined
     const { store, states } = this.#ports
     const most = store.features.deleteBatch
     const batch: KeyState[] = []

@@ -86,11 +86,11 @@ async function copy(ports: ExecutorPorts, state: KeyState, source: Source): Prom
   return { stored: { ...stored, size: source.size } }
 }
 
-/** Where the server does not compare, we do, as far as a look before can. Rejects `changed` or `exists`. */
+/** Where neither server nor store compares, we do, as far as a look before can. Rejects `changed` or `exists`. */
 export async function compareFirst({ store }: ExecutorPorts, state: KeyState): Promise<void> {
   const { stored, key, sending } = state
-  const { conditionalPut, createExclusive } = store.features
-  if (stored.is === 'unknown') return
+  const { conditionalPut, createExclusive, looksFirst } = store.features
+  if (stored.is === 'unknown' || looksFirst === true) return
   // A name that was free a moment ago is looked at again only after a request whose effect is not known.
   if (stored.is === 'version' ? conditionalPut : createExclusive || !sending) return
   const head = await headOf(store, key)

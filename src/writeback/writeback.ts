@@ -260,7 +260,7 @@ export class WriteBack {
         return this.#blocked.wait(state, action.on)
       case 'delete':
         // Stays queued for later if the batch does not take it now.
-        return this.#deletes.due(state, due => this.#schedule(state, due))
+        return this.#deletes.due(state, due => this.#agenda.urge(state.key, due))
       case 'send':
       case 'copy':
       case 'set-meta':

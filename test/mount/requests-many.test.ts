@@ -29,7 +29,7 @@ await onServers('a directory is renamed by copies, then deletes', async (t, sess
   const { CopyObject, DeleteObject = 0, DeleteObjects = 0, ...others } = session.changes()
   t.equal(CopyObject, 60)
   t.same(others, {})
-  t.ok(DeleteObject + DeleteObjects < 30, `${DeleteObject + DeleteObjects} requests to delete`)
+  t.ok(DeleteObject + DeleteObjects < 15, `${DeleteObject + DeleteObjects} requests to delete`)
   const wanted = keys.map(key => key.replace('from', 'to')).sort()
   await until('all copies', async () => (await client.keys()).length === 60)
   t.same((await client.keys()).sort(), wanted)

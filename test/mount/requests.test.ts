@@ -92,6 +92,25 @@ await onServers('rsync', async (t, { mount, proxy, client, ...s }) => {
   t.notOk((await client.keys('tree/')).some(key => /\/\.[^/]*\.\w{6}$/.test(key)))
 })
 
+await onServers('a look for each open, and one before a write', async (t, session) => {
+  const { kind, mount, proxy } = session
+  const m = await mount({ args: ['--write-back=1h'] })
+  // The server's ways are learnt at the first writes.
+  for (const line of ['one', 'two']) {
+    await m.sh(`echo ${line} >>f; sleep 0.2; cat f`)
+    await flush(m)
+  }
+  await m.sh('sleep 0.2')
+  proxy.reset()
+  await m.sh('echo three >>f')
+  await flush(m)
+  t.same(session.changes(), { PutObject: 1 })
+  // Where the server does not compare, a look just before the write does.
+  t.equal(proxy.count('HeadObject'), kind === 'swift' ? 2 : 1)
+  t.equal(proxy.count('GetObject'), 0, 'what was read or written here is not asked for again')
+  t.equal(await m.sh('cat f'), 'one\ntwo\nthree\n')
+})
+
 await onServers('an editor leaves nothing temporary', async (t, { mount, proxy, client, ...s }) => {
   const m = await mount({ args: ['--fsync=journal'] })
   await client.put('text', 'old\n')

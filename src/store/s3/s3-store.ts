@@ -59,6 +59,7 @@ export const S3_LIMITS: Limits = {
 export const S3_FEATURES: Readonly<Features> = {
   conditionalPut: true,
   createExclusive: true,
+  looksFirst: true,
   partCopy: true,
   metadataInPlace: false,
   deleteBatch: 1000,

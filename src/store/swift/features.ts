@@ -42,6 +42,7 @@ export function capabilitiesOf(info: unknown): Capabilities {
     features: {
       conditionalPut: false,
       createExclusive: false,
+      looksFirst: true,
       partCopy: ranges,
       metadataInPlace: true,
       deleteBatch: Math.min(MOST_DELETES, Math.max(1, bulk)),
