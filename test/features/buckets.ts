@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { flush, skipped, tried, type Scene } from './scene.ts'
 
-export async function buckets(t: Test, { mount, other, bucket }: Scene): Promise<void> {
+export async function buckets(t: Test, { mount, other, bucket, proxy }: Scene): Promise<void> {
   const before = Date.now()
   await mount.sh(`mkdir '${bucket}'`)
   t.ok((await other.buckets()).includes(bucket), 'mkdir makes a bucket at once')
@@ -22,12 +22,20 @@ export async function buckets(t: Test, { mount, other, bucket }: Scene): Promise
   t.equal(await other.get(theirs, 'k'), 'kept', 'nothing deleted')
 
   await other.put(theirs, 'src', 'moved on the server', { note: 'kept' })
+  proxy.reset()
   await sleep(1200)
   await mount.sh(
     `mv '${theirs}/src' '${bucket}/dst' && head -c 3000000 /dev/zero > '${theirs}/big'`,
   )
   await flush(mount)
   t.equal(await other.get(bucket, 'dst'), 'moved on the server')
+  const sent = proxy.matching({ bucket, key: 'dst' })
+  t.ok(sent.length > 0)
+  t.ok(
+    sent.every(({ requestBytes, replyBytes }) => requestBytes + replyBytes < 1000),
+    'the server copies',
+  )
+  t.equal(proxy.count({ bucket: theirs, key: 'src', method: 'GET' }), 0, 'and nothing is fetched')
   t.equal((await other.head(bucket, 'dst')).user['note'], 'kept', 'with its metadata')
   t.notOk((await other.keys(theirs)).includes('src'))
   await mount.sh(`mkdir '${bucket}/d' && mv '${theirs}/big' '${bucket}/d/' && rm '${theirs}/k'`)
