@@ -53,8 +53,11 @@ class LayeredMetaCache implements MetaCache {
 
   set(key: Key, etag: ETag, modified: Milliseconds, meta: ObjectMeta): void {
     const address = addressOf(key, etag, modified)
+    const text = JSON.stringify(meta)
+    const known = this.#memory.get(address)
+    if (known !== undefined && JSON.stringify(known) === text) return
     this.#memory.set(address, meta)
-    this.#disk?.set(address, JSON.stringify(meta))
+    this.#disk?.set(address, text)
   }
 
   async close(): Promise<void> {

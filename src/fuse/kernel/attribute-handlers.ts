@@ -1,6 +1,6 @@
 /** Requests about attributes, extended ones included, and about the file system as a whole. */
 import { FsError } from '../../core/errors.ts'
-import type { Nanoseconds } from '../../core/types.ts'
+import type { Milliseconds, Nanoseconds } from '../../core/types.ts'
 import type { Attr, AttrChange } from '../../fs/api.ts'
 import { isForeign } from '../names.ts'
 import type { Call } from './call.ts'
@@ -11,13 +11,17 @@ import { withoutSetId } from './set-id.ts'
 const PERM = 0o7777
 const XATTR_CREATE = 1
 const XATTR_REPLACE = 2
+/** Each walk of a path asks for the attributes of the directories on it, and those of the root come with no look-up. */
+const DIRECTORY_FRESH: Milliseconds = 1000
 
 export const attributeHandlers: Readonly<Record<number, Handler>> = {
   /** `struct fuse_getattr_in`: flags, dummy, fh. */
   [OP.getattr](session, call) {
     const handle = (call.u32(0) & GETATTR_HANDLE) !== 0 ? call.u64(8) : undefined
     const work = () => session.fs.getattr(call.ino, handle)
-    session.run(call, 'getattr', work, attr => void session.replies.attr(call.unique, attr))
+    session.run(call, 'getattr', work, attr => {
+      session.replies.attr(call.unique, attr, attr.kind === 'directory' ? DIRECTORY_FRESH : 0)
+    })
   },
 
   [OP.setattr](session, call) {

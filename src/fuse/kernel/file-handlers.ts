@@ -8,6 +8,7 @@ import { SMALL_WRITE } from './device.ts'
 import { ownerIn } from './name-handlers.ts'
 import {
   FOPEN_KEEP_CACHE,
+  FOPEN_NOFLUSH,
   FSYNC_DATA_ONLY,
   OPEN_KILL_SETID,
   OP,
@@ -152,7 +153,9 @@ async function open(session: Session, call: Call, ino: Ino, flags: OpenFlags): P
     // The kernel asks for name and attributes again and then opens once more, with the right size.
     throw new LookAgain('the file was replaced')
   }
-  return { handle, flags: keep ? FOPEN_KEEP_CACHE : 0 }
+  // The close of one that changes nothing has nothing to wait for.
+  const reads = !flags.write && !flags.append && !flags.truncate
+  return { handle, flags: (keep ? FOPEN_KEEP_CACHE : 0) | (reads ? FOPEN_NOFLUSH : 0) }
 }
 
 /** Where somebody else made the file since the kernel looked, it is opened, unless the caller wants it new. */

@@ -100,6 +100,8 @@ export const WRITE_KILL_SETID = 1 << 2
 export const OPEN_KILL_SETID = 1 << 0
 export const FSYNC_DATA_ONLY = 1 << 0
 export const FOPEN_KEEP_CACHE = 1 << 1
+/** No flush at a close; kernels before 5.16 pass it over. */
+export const FOPEN_NOFLUSH = 1 << 5
 export const RENAME_NOREPLACE = 1 << 0
 
 /** Names longer than this the kernel would still send. */

@@ -75,10 +75,12 @@ export class Replies {
     return this.#device.send(unique, 0, out, OUT_HEADER + INIT_OUT)
   }
 
-  attr(unique: number, attr: Attr): boolean {
+  /** `fresh`: as with an entry. */
+  attr(unique: number, attr: Attr, fresh: Milliseconds = 0): boolean {
     const out = this.#out
-    write64(out, 16, Math.floor(this.#attrTimeout / 1000))
-    out.writeUInt32LE((this.#attrTimeout % 1000) * 1_000_000, 24)
+    const timeout = this.validity(fresh).attr
+    write64(out, 16, Math.floor(timeout / 1000))
+    out.writeUInt32LE((timeout % 1000) * 1_000_000, 24)
     out.writeUInt32LE(0, 28)
     putAttr(out, OUT_HEADER + ATTR_OUT, attr)
     return this.#device.send(unique, 0, out, OUT_HEADER + ATTR_OUT + ATTR)

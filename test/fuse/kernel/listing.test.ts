@@ -1,5 +1,5 @@
 /** Listings that carry attributes: what they spare, what stays right, and that the kernel's inodes are counted right. */
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -48,6 +48,14 @@ t.test('a file that was replaced since is opened with its new size', options, as
     out: '10\n',
     err: '',
   })
+})
+
+t.test('a file that is only read is closed without a question', options, async t => {
+  const { folder, mount } = await setUp(t)
+  await writeFile(join(folder, 'f'), 'x')
+  await mount.calls()
+  t.match(await sh('cat f; cat f', folder), { out: 'xx' })
+  t.notOk((await mount.calls()).includes('flush'))
 })
 
 t.test('names that are gone are not brought back by a listing that goes on', options, async t => {
