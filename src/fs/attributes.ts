@@ -1,6 +1,7 @@
 /** Modes, owners, times and kinds: from an object's metadata to the node, with as few HEADs as can be. */
 import { FOLDER, readAttributes } from '../core/metadata.ts'
 import { FsError, StoreError } from '../core/errors.ts'
+import { ifThere } from '../store/if-there.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { Milliseconds, ObjectMeta, ObjectVersion } from '../core/types.ts'
 import type { FsContext } from './context.ts'
@@ -123,12 +124,7 @@ async function loadDirMeta(ctx: FsContext, dir: DirNode): Promise<void> {
 async function loadStandIn(ctx: FsContext, dir: DirNode): Promise<void> {
   const found = spokesman(dir)
   if (standInAtHand(ctx, dir) || !found) return
-  let head: ObjectHead | undefined
-  try {
-    head = await ctx.heads.get(found.key)
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.kind !== 'not-found') throw error
-  }
+  const head = await ifThere(ctx.heads.get(found.key))
   if (!dir.meta) applyMeta(ctx, dir, head?.meta ?? { user: {} })
 }
 

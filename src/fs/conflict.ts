@@ -3,9 +3,9 @@
  * request, whose reply was lost, is recognised and is none.
  */
 import type { StoreError } from '../core/errors.ts'
-import { StoreError as StoreFailure } from '../core/errors.ts'
 import type { Desired, StoredState } from '../core/state.ts'
 import type { Key, ObjectVersion, Range } from '../core/types.ts'
+import { ifThere } from '../store/if-there.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { ConflictEnd } from '../writeback/options.ts'
 import { namesOf } from '../core/key-name.ts'
@@ -24,7 +24,7 @@ export async function resolveConflict(
   key: Key,
   error: StoreError,
 ): Promise<ConflictEnd> {
-  const head = await find(ctx, key)
+  const head = await ifThere(ctx.store.head(key))
   const ours = head !== undefined && (await ctx.writeBack.isOurs(head))
   const state = ctx.writeBack.get(key)
   if (!state) return 'ours'
@@ -92,7 +92,7 @@ async function lacksSource(
     const stage = ctx.staged.find(desired.content.stage)?.stage
     if (stage && fromBase(stage, { start: 0, end: stage.baseLimit }).length === 0) return false
   }
-  const there = source.key === key ? head : await find(ctx, source.key)
+  const there = source.key === key ? head : await ifThere(ctx.store.head(source.key))
   return there?.etag !== source.etag
 }
 
@@ -104,7 +104,7 @@ async function sourceMoved(ctx: FsContext, key: Key): Promise<boolean> {
   const desired = ctx.writeBack.get(key)?.desired
   const source = desired && sourceOf(desired)
   if (!source || source.key === key || !ctx.writeBack.get(source.key)?.sending) return false
-  const head = await find(ctx, source.key)
+  const head = await ifThere(ctx.store.head(source.key))
   if (!head || head.etag === source.etag || !(await ctx.writeBack.isOurs(head))) return false
   if (!ctx.writeBack.get(source.key)?.sending) return false
   ctx.writeBack.took({ key: source.key, etag: head.etag, size: head.size }, false)
@@ -139,7 +139,7 @@ export async function recognise(ctx: FsContext, node: FileNode): Promise<boolean
   const { key } = node
   if (await sourceMoved(ctx, key)) return true
   if (!ctx.writeBack.get(key)?.sending) return false
-  const head = await find(ctx, key)
+  const head = await ifThere(ctx.store.head(key))
   if (!head || !(await ctx.writeBack.isOurs(head))) return false
   const state = ctx.writeBack.get(key)
   if (!state || ctx.unsettled.get(key) !== node) return true
@@ -157,15 +157,6 @@ function yieldTo(ctx: FsContext, version: ObjectVersion): void {
   const desired: Desired = { is: 'present', content: { from: 'stored', source: version } }
   ctx.writeBack.change([{ key, desired, stored }])
   ctx.writeBack.learn(key, stored)
-}
-
-async function find(ctx: FsContext, key: Key): Promise<ObjectHead | undefined> {
-  try {
-    return await ctx.store.head(key)
-  } catch (error) {
-    if (error instanceof StoreFailure && error.kind === 'not-found') return undefined
-    throw error
-  }
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Finding a name in a directory: from memory where it is fresh, else by a listing, else by asking for the one name. */
 import { childKey, childName, isTwinName } from '../core/key-name.ts'
 import { FOLDER } from '../core/metadata.ts'
-import { FsError, StoreError } from '../core/errors.ts'
+import { FsError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
+import { ifThere } from '../store/if-there.ts'
 import type { ListPage, ObjectHead } from '../store/store.ts'
 import { applyHead } from './attributes.ts'
 import type { FsContext } from './context.ts'
@@ -50,9 +51,9 @@ async function askFor(ctx: FsContext, dir: DirNode, name: string): Promise<Node 
   const started = ctx.recent.begin()
   try {
     const [head, below, ...standing] = await Promise.all([
-      fileKey === undefined ? undefined : headOrNothing(ctx, fileKey),
+      fileKey === undefined ? undefined : ifThere(ctx.heads.get(fileKey)),
       dirKey === undefined ? undefined : ctx.store.list({ prefix: dirKey, limit: 1 }),
-      ...foldersOf(dir.children.get(name)).map(key => headOrNothing(ctx, key)),
+      ...foldersOf(dir.children.get(name)).map(key => ifThere(ctx.heads.get(key))),
     ])
     const isThere = dirKey !== undefined && (await hasObjects(ctx, dirKey, below, started))
     const known = dir.children.get(name)
@@ -108,13 +109,4 @@ function hasUnsettled(ctx: FsContext, node: Node): boolean {
   if (ctx.unsettled.get(node.key) === node) return true
   for (const one of node.children.values()) if (hasUnsettled(ctx, one)) return true
   return false
-}
-
-async function headOrNothing(ctx: FsContext, key: string): Promise<ObjectHead | undefined> {
-  try {
-    return await ctx.heads.get(key)
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'not-found') return undefined
-    throw error
-  }
 }

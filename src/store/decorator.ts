@@ -1,6 +1,6 @@
 /**
  * A store around a store: every call goes through `around`, which sees the operation's name, its key and its
- * signal, and decides when and whether the inner call happens. The base of the counting and the faulty store.
+ * signal, and decides when and whether the inner call happens. The base of the counting, faulty and patient ones.
  */
 import type { Bytes, CannedAcl, Key, Milliseconds, Range } from '../core/types.ts'
 import type {

@@ -10,29 +10,22 @@
 import { backoff, BACKOFF, type BackoffLimits } from '../core/backoff.ts'
 import { StoreError } from '../core/errors.ts'
 import { silentLog, type Clock, type Log, type Random } from '../core/ports.ts'
-import type { Bytes, CannedAcl, ETag, Key, Milliseconds, ObjectMeta, Range } from '../core/types.ts'
+import type { Bytes, Key, Milliseconds, ObjectMeta } from '../core/types.ts'
 import { bodyLength } from './http/head.ts'
+import { StoreDecorator, type Call } from './decorator.ts'
 import type {
   Body,
   BucketLevel,
   CopyOptions,
   CopySource,
-  Features,
   GetOptions,
-  Grant,
-  Limits,
-  ListPage,
-  ListRequest,
-  ListedUpload,
   ObjectHead,
   ObjectStore,
   Part,
   PutOptions,
   Sink,
-  StoreErrorLike,
   Stored,
   Upload,
-  Usage,
 } from './store.ts'
 
 export interface RetryOptions {
@@ -65,49 +58,28 @@ export function withRetry(store: ObjectStore, options: RetryOptions): ObjectStor
   return new RetryingStore(store, options)
 }
 
-class RetryingStore implements ObjectStore {
-  readonly family: ObjectStore['family']
-  readonly name: string
-  readonly #store: ObjectStore
+class RetryingStore extends StoreDecorator {
   readonly #options: RetryOptions
 
   constructor(store: ObjectStore, options: RetryOptions) {
-    this.family = store.family
-    this.name = store.name
-    this.#store = store
+    super(store)
     this.#options = options
   }
 
-  get features(): Features {
-    return this.#store.features
+  protected override around<T>({ signal }: Call, run: () => Promise<T>): Promise<T> {
+    return this.#repeat(signal, run)
   }
 
-  get limits(): Limits {
-    return this.#store.limits
-  }
-
-  get buckets(): BucketLevel | undefined {
-    return this.#store.buckets && this.#level
+  override get buckets(): BucketLevel | undefined {
+    return this.inner.buckets && this.#level
   }
 
   readonly #level: BucketLevel = {
-    create: name => this.#once('exists', () => this.#store.buckets!.create(name)),
-    remove: name => this.#once('no-bucket', () => this.#store.buckets!.remove(name)),
+    create: name => this.#once('exists', () => this.inner.buckets!.create(name)),
+    remove: name => this.#once('no-bucket', () => this.inner.buckets!.remove(name)),
   }
 
-  probe(prefix: string): Promise<void> {
-    return this.#repeat(undefined, () => this.#store.probe(prefix))
-  }
-
-  list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
-    return this.#repeat(signal, () => this.#store.list(request, signal))
-  }
-
-  head(key: Key, signal?: AbortSignal): Promise<ObjectHead> {
-    return this.#repeat(signal, () => this.#store.head(key, signal))
-  }
-
-  get(key: Key, options: GetOptions, sink: Sink): Promise<ObjectHead> {
+  override get(key: Key, options: GetOptions, sink: Sink): Promise<ObjectHead> {
     let begun = false
     const watched: Sink = {
       begin: head => {
@@ -119,108 +91,36 @@ class RetryingStore implements ObjectStore {
     }
     return this.#repeat(
       options.signal,
-      () => this.#store.get(key, options, watched),
+      () => this.inner.get(key, options, watched),
       () => !begun,
     )
   }
 
-  put(key: Key, body: Body, options: PutOptions): Promise<Stored> {
+  override put(key: Key, body: Body, options: PutOptions): Promise<Stored> {
     const ours = { key, size: bodyLength(body), meta: options.meta }
-    return this.#write(ours, options.signal, () => this.#store.put(key, body, options))
+    return this.#write(ours, options.signal, () => this.inner.put(key, body, options))
   }
 
-  copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
+  override copy(from: CopySource, to: Key, options: CopyOptions): Promise<Stored> {
     const ours = { key: to, size: from.size, meta: options.meta }
-    return this.#write(ours, options.signal, () => this.#store.copy(from, to, options))
+    return this.#write(ours, options.signal, () => this.inner.copy(from, to, options))
   }
 
-  setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
+  override setMeta(from: CopySource, options: PutOptions): Promise<Stored> {
     const ours = { key: from.key, size: from.size, meta: options.meta }
-    return this.#write(ours, options.signal, () => this.#store.setMeta(from, options))
+    return this.#write(ours, options.signal, () => this.inner.setMeta(from, options))
   }
 
-  delete(
-    key: Key,
-    options?: { readonly ifMatch?: ETag; readonly signal?: AbortSignal },
-  ): Promise<void> {
-    return this.#repeat(options?.signal, () => this.#store.delete(key, options))
-  }
-
-  deleteMany(
-    keys: readonly Key[],
-    signal?: AbortSignal,
-  ): Promise<ReadonlyMap<Key, StoreErrorLike>> {
-    return this.#repeat(signal, () => this.#store.deleteMany(keys, signal))
-  }
-
-  createUpload(key: Key, options: PutOptions): Promise<Upload> {
-    return this.#repeat(options.signal, () => this.#store.createUpload(key, options))
-  }
-
-  uploadPart(upload: Upload, number: number, body: Body, signal?: AbortSignal): Promise<Part> {
-    return this.#repeat(signal, () => this.#store.uploadPart(upload, number, body, signal))
-  }
-
-  copyPart(
+  override completeUpload(
     upload: Upload,
-    number: number,
-    from: CopySource,
-    range: Range,
-    signal?: AbortSignal,
-  ): Promise<Part> {
-    return this.#repeat(signal, () => this.#store.copyPart(upload, number, from, range, signal))
-  }
-
-  completeUpload(upload: Upload, parts: readonly Part[], options: PutOptions): Promise<Stored> {
+    parts: readonly Part[],
+    options: PutOptions,
+  ): Promise<Stored> {
     const size = parts.reduce((sum, part) => sum + part.size, 0)
     const ours = { key: upload.key, size, meta: options.meta }
     return this.#write(ours, options.signal, () =>
-      this.#store.completeUpload(upload, parts, options),
+      this.inner.completeUpload(upload, parts, options),
     )
-  }
-
-  abortUpload(upload: Upload, parts: readonly Part[]): Promise<void> {
-    return this.#repeat(undefined, () => this.#store.abortUpload(upload, parts))
-  }
-
-  listUploads(prefix: string): Promise<readonly ListedUpload[]> {
-    return this.#repeat(undefined, () => this.#store.listUploads(prefix))
-  }
-
-  listParts(upload: Upload): Promise<readonly Part[]> {
-    return this.#repeat(undefined, () => this.#store.listParts(upload))
-  }
-
-  getAcl(key: Key): Promise<readonly Grant[]> {
-    return this.#repeat(undefined, () => this.#store.getAcl(key))
-  }
-
-  setAcl(key: Key, acl: CannedAcl): Promise<void> {
-    return this.#repeat(undefined, () => this.#store.setAcl(key, acl))
-  }
-
-  getTags(key: Key): Promise<Readonly<Record<string, string>>> {
-    return this.#repeat(undefined, () => this.#store.getTags(key))
-  }
-
-  setTags(key: Key, tags: Readonly<Record<string, string>>): Promise<void> {
-    return this.#repeat(undefined, () => this.#store.setTags(key, tags))
-  }
-
-  url(key: Key): string {
-    return this.#store.url(key)
-  }
-
-  signedUrl(key: Key, expires: Milliseconds): Promise<string> {
-    return this.#repeat(undefined, () => this.#store.signedUrl(key, expires))
-  }
-
-  usage(): Promise<Usage | undefined> {
-    return this.#repeat(undefined, () => this.#store.usage())
-  }
-
-  close(): void {
-    this.#store.close()
   }
 
   /** `may`: whether another attempt is still harmless. */
@@ -284,7 +184,7 @@ class RetryingStore implements ObjectStore {
 
   async #findOurs(ours: Ours, signal: AbortSignal | undefined): Promise<Stored | undefined> {
     const { key, size, meta } = ours
-    const head = await this.#store.head(key, signal).catch(() => undefined)
+    const head = await this.inner.head(key, signal).catch(() => undefined)
     if (head === undefined || head.size !== size || !sameUser(head.meta, meta)) return undefined
     return { etag: head.etag, size, modified: head.modified }
   }

@@ -2,11 +2,11 @@
 import { FsError, StoreError } from '../core/errors.ts'
 import type { Content, Source, StageId } from '../core/state.ts'
 import type { CannedAcl, ETag, Key, ObjectMeta } from '../core/types.ts'
+import { ifThere } from '../store/if-there.ts'
 import type { PutOptions, Stored } from '../store/store.ts'
 import type { KeyState } from './key-state.ts'
 import { sendStaged, type SendPorts } from './send.ts'
 import type { Action } from './plan.ts'
-import { headOf } from './sent-marks.ts'
 import type { StagedFiles } from './staged.ts'
 
 export interface ExecutorPorts extends SendPorts {
@@ -93,7 +93,7 @@ export async function compareFirst({ store }: ExecutorPorts, state: KeyState): P
   if (stored.is === 'unknown' || looksFirst === true) return
   // A name that was free a moment ago is looked at again only after a request whose effect is not known.
   if (stored.is === 'version' ? conditionalPut : createExclusive || !sending) return
-  const head = await headOf(store, key)
+  const head = await ifThere(store.head(key))
   if (stored.is === 'absent' ? !head : head?.etag === stored.etag) return
   const kind = stored.is === 'absent' ? 'exists' : 'changed'
   throw new StoreError(kind, `${key} was written elsewhere`, { operation: 'HeadObject', key })

@@ -2,9 +2,9 @@
  * What a request under way will have made of a key, noted durably before it leaves: so that its effect is recognised
  * when the reply is lost or the process dies. A file's metadata says so: it has its time to the nanosecond.
  */
-import { StoreError } from '../core/errors.ts'
 import type { Desired, SentMark } from '../core/state.ts'
-import type { Key, ObjectMeta } from '../core/types.ts'
+import type { ObjectMeta } from '../core/types.ts'
+import { ifThere } from '../store/if-there.ts'
 import type { ObjectHead, ObjectStore } from '../store/store.ts'
 import type { StagedFiles } from './staged.ts'
 import { stageOf } from './upload-records.ts'
@@ -45,7 +45,7 @@ export async function isMarked(
     if (user && user['mtime'] !== undefined && sameUser(user, head.meta)) return true
     if (!source || source.size !== head.size) continue
     if (source.key === head.key) continue
-    const from = await headOf(store, source.key)
+    const from = await ifThere(store.head(source.key))
     // The source is deleted only when the copy is made.
     if (!from || (from.etag === source.etag && sameUser(from.meta.user, head.meta))) return true
   }
@@ -57,14 +57,4 @@ function sameUser(user: ObjectMeta['user'], { user: found }: ObjectMeta): boolea
   return (
     names.length === Object.keys(found).length && names.every(name => user[name] === found[name])
   )
-}
-
-/** Undefined where nothing is. Rejects with StoreError. */
-export async function headOf(store: ObjectStore, key: Key): Promise<ObjectHead | undefined> {
-  try {
-    return await store.head(key)
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'not-found') return undefined
-    throw error
-  }
 }
