@@ -81,7 +81,9 @@ export class BucketList implements BucketLevel {
         throw new StoreError('invalid', `${error.message}: ${RULES[family]}`, error.details)
       }
       if (error.kind === 'exists') {
-        const text = `${error.message}: the name ${name} is taken, perhaps by another account`
+        const ours = error.details.code === 'BucketAlreadyOwnedByYou'
+        const whose = ours ? 'by you' : 'perhaps by another account'
+        const text = `${error.message}: the name ${name} is taken, ${whose}`
         throw new StoreError('exists', text, error.details)
       }
       throw error
