@@ -1,4 +1,5 @@
 /** `pailfs umount DIR`: everything to the bucket first, then out of the kernel. */
+import { lstat } from 'node:fs/promises'
 import type { ControlClient } from '../control/client.ts'
 import type { MountRecord } from '../mount/records.ts'
 import { durationOf } from './command.ts'
@@ -43,6 +44,7 @@ export const umountCommand: Command = {
         `Its mount point is ${found.record.mountPoint}`,
       )
     }
+    if (!found && (await isMissing(dir))) throw notOurs(dir)
     if (args['force'] === true) return detach(dir, io)
     if (!found) return unmountForeign(dir)
     return unmountOurs(found.record, limit, io)
@@ -95,6 +97,14 @@ async function unmountForeign(dir: string): Promise<number> {
   const { unmountWithoutDaemon } = await import('../mount/without-daemon.ts')
   if (await unmountWithoutDaemon(dir)) return EXIT.ok
   throw notOurs(dir)
+}
+
+/** A dead mount is there, though it cannot be looked into. */
+function isMissing(dir: string): Promise<boolean> {
+  return lstat(dir).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  )
 }
 
 async function detach(dir: string, io: Io): Promise<number> {

@@ -70,7 +70,9 @@ t.test('nothing mounted', async t => {
   })
   t.match(await run('status'), { code: EXIT.ok, out: 'Nothing is mounted.\n' })
   t.match(await run('status', '/tmp'), { code: EXIT.notMounted })
-  t.match(await run('umount', '/tmp'), { code: EXIT.notMounted, err: /is not a pailfs mount/ })
+  for (const dir of ['/tmp', '/nonexistent']) {
+    t.match(await run('umount', dir), { code: EXIT.notMounted, err: /is not a pailfs mount/ })
+  }
   t.match(await run('flush', '/tmp/x'), { code: EXIT.notMounted })
   t.match(await run('why', '/tmp/x'), { code: EXIT.notMounted })
 })

@@ -11,6 +11,8 @@ await onServers('mount, umount, mount again', async (t, session) => {
   await client.putMany(['a', 'sub/b'], 'content')
   t.match(await run(`pailfs mount s3://${bucket} $DIR --path-style`), { code: 0, out: '', err: '' })
   t.match(await run('ls $DIR; cat $DIR/sub/b; df -h $DIR | tail -1'), { out: /^a\nsub\ncontent/ })
+  const [, inodes, used, free] = (await run('df -i $DIR | tail -1')).out.split(/\s+/).map(Number)
+  t.equal(inodes, (used ?? NaN) + (free ?? NaN), 'df -i counts')
   t.match(await run('pailfs status'), { code: 0, out: new RegExp(`s3://${bucket}`) })
   await run('echo new >$DIR/new')
   t.match(await run('cd $DIR && pailfs umount $DIR'), { code: 6, err: /in use/ })

@@ -118,12 +118,12 @@ export class Replies {
   statfs(unique: number, stat: FsStat): boolean {
     const out = this.#out
     const free = Math.floor(stat.free / STATFS_UNIT)
-    const files = Math.min(stat.files, LARGEST_32)
+    const used = Math.min(stat.files, LARGEST_32)
     write64(out, 16, Math.floor(stat.total / STATFS_UNIT))
     write64(out, 24, free)
     write64(out, 32, free)
-    write64(out, 40, files)
-    write64(out, 48, LARGEST_32 - files)
+    write64(out, 40, LARGEST_32)
+    write64(out, 48, LARGEST_32 - used)
     out.writeUInt32LE(STATFS_UNIT, 56)
     out.writeUInt32LE(stat.nameMax, 60)
     out.writeUInt32LE(STATFS_UNIT, 64)

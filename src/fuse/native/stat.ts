@@ -51,8 +51,8 @@ export function statfsWords(stat: FsStat): Uint32Array {
   words[2] = units(stat.total)
   words[3] = free
   words[4] = free
-  words[5] = Math.min(stat.files, LARGEST_32)
-  words[6] = LARGEST_32 - words[5]
+  words[5] = LARGEST_32
+  words[6] = LARGEST_32 - Math.min(stat.files, LARGEST_32)
   words[7] = words[6]
   words[10] = stat.nameMax
   return words
