@@ -76,7 +76,11 @@ async function checkFolder(mountPoint: string, options: CheckOptions): Promise<v
     throw new MountError(`${mountPoint} is not a directory`, 'Mount on a directory')
   if (options.nonEmpty) return
   const inside = await readdir(mountPoint).catch((error: unknown) => {
-    throw new MountError(`${mountPoint} cannot be read: ${reason(error)}`, undefined, error)
+    throw new MountError(
+      `${mountPoint} cannot be read: ${reason(error)}`,
+      'Mount on a directory of your own',
+      error,
+    )
   })
   if (inside.length > 0) {
     throw new MountError(

@@ -5,14 +5,8 @@ import { whyNot } from '../fuse/kernel/mount-call.ts'
 import { NativeLink } from '../fuse/native/link.ts'
 import type { FuseKind } from './config.ts'
 
-/**
- * `auto` is `direct` wherever it can be: libfuse 2 loses times and owners. `direct` where it cannot be is `native`,
- * with a line in the log.
- */
+/** `auto` is `direct` wherever it can be: libfuse 2 loses times and owners. `direct` where it cannot be refuses to mount. */
 export function chooseLink(kind: FuseKind, parts: LinkParts): KernelLink {
   if (kind === 'native') return new NativeLink(parts)
-  const reason = whyNot()
-  if (reason === undefined) return new DirectLink(parts)
-  if (kind === 'direct') parts.log.warn('the kernel is spoken to through libfuse', { reason })
-  return new NativeLink(parts)
+  return kind === 'direct' || whyNot() === undefined ? new DirectLink(parts) : new NativeLink(parts)
 }

@@ -2,9 +2,13 @@
 import t from 'tap'
 import type { Log } from '../../src/core/ports.ts'
 import { DirectLink } from '../../src/fuse/kernel/link.ts'
+import { makeMount } from '../../src/fuse/kernel/mount-call.ts'
+import { DEFAULT_DEADLINES, type LinkOptions } from '../../src/fuse/link.ts'
 import { NativeLink } from '../../src/fuse/native/link.ts'
 import { chooseLink } from '../../src/mount/choose-link.ts'
 import { realClock } from '../../src/observe/clock.ts'
+
+const OPTIONS = { mountPoint: '/nonexistent', deadlines: DEFAULT_DEADLINES } as LinkOptions
 
 t.test('direct is for root', async t => {
   const said: string[] = []
@@ -19,7 +23,7 @@ t.test('direct is for root', async t => {
   t.type(chooseLink('auto', parts), DirectLink)
   process.getuid = () => 1000
   t.type(chooseLink('auto', parts), NativeLink)
+  t.type(chooseLink('direct', parts), DirectLink, 'which then says that it cannot')
   t.same(said, [])
-  t.type(chooseLink('direct', parts), NativeLink)
-  t.match(said, ['the kernel is spoken to through libfuse'])
+  await t.rejects(makeMount(OPTIONS), { message: /only root/, hint: /--fuse=direct/ })
 })
