@@ -151,6 +151,9 @@ export class Fetch implements Sink {
       if (this.#mismatch) return this.#changed(error)
       if (stalled.is) return this.#stalled(error)
       if (!(error instanceof StoreError)) return this.#unknown(error)
+      // What came of a page that is not whole may be what is wrong.
+      const open = error.kind === 'corrupt' ? this.#pages[this.#at] : undefined
+      if (open) open.filled = 0
       const gone = error.kind === 'not-found' || error.kind === 'changed' || error.kind === 'range'
       return gone ? this.#changed(error) : error
     } finally {

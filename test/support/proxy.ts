@@ -135,6 +135,16 @@ export class Proxy {
     await new Promise(resolve => this.#server.close(resolve))
   }
 
+  /** Resets the clients' connections; new ones are taken. */
+  disconnect(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Connections of clients that are open now. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
   /** How many requests of a kind, or that match; all without an argument. */
   count(what: string | Match = {}): number {
     return this.matching(what).length

@@ -3,6 +3,7 @@ import type { CannedAcl, Key, ObjectMeta, Range } from '../../core/types.ts'
 import { bodyLength } from '../http/head.ts'
 import type { BodySink, HttpHeaders } from '../http/types.ts'
 import type { Body, GetOptions, Limits, ObjectHead, Sink, Stored } from '../store.ts'
+import { BodyChecks, type BodyCheck } from '../body-check.ts'
 import type { BucketClient } from './bucket-client.ts'
 import type { ChecksumMode, Checksums } from './checksums.ts'
 import { failure, type Asked } from './errors.ts'
@@ -24,6 +25,7 @@ export class Objects {
   readonly #client: BucketClient
   readonly #checksums: Checksums
   readonly #limits: Limits
+  readonly #bodies = new BodyChecks()
 
   constructor(client: BucketClient, checksums: Checksums, limits: Limits) {
     this.#client = client
@@ -61,7 +63,7 @@ export class Objects {
       headers['range'] = `bytes=${range.start}-${last}`
     }
     if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`
-    const body = new ObjectBody(asked, options, sink)
+    const body = new ObjectBody(asked, options, sink, this.#bodies)
     await this.#client.send({ ...asked, method: 'GET', headers, sink: body, signal })
     return body.head
   }
@@ -128,12 +130,21 @@ class ObjectBody implements BodySink {
   readonly #asked: Asked & { readonly key: Key }
   readonly #options: GetOptions
   readonly #sink: Sink
+  readonly #checks: BodyChecks
   #head: ObjectHead | undefined
+  #check: BodyCheck | undefined
+  #memory: Uint8Array | undefined
 
-  constructor(asked: Asked & { readonly key: Key }, options: GetOptions, sink: Sink) {
+  constructor(
+    asked: Asked & { readonly key: Key },
+    options: GetOptions,
+    sink: Sink,
+    checks: BodyChecks,
+  ) {
     this.#asked = asked
     this.#options = options
     this.#sink = sink
+    this.#checks = checks
   }
 
   get head(): ObjectHead {
@@ -150,15 +161,21 @@ class ObjectBody implements BodySink {
       throw failure('changed', this.#asked, 'another version came than the one asked for')
     }
     this.#head = head
+    // Encrypted with a key of its own, an object's ETag is no MD5.
+    const plain = (headers['x-amz-server-side-encryption'] ?? 'AES256') === 'AES256'
+    if (plain) this.#check = this.#checks.begin(head.etag, size, this.#options.range)
     this.#sink.begin(head)
     return true
   }
 
   next(): Uint8Array {
-    return this.#sink.next()
+    this.#memory = this.#sink.next()
+    return this.#memory
   }
 
   filled(count: number): void {
+    const whole = this.#check?.add(this.#memory!.subarray(0, count))
+    if (whole === false) throw this.#wrong('bytes that do not fit the ETag')
     this.#sink.filled(count)
   }
 

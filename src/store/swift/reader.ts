@@ -9,6 +9,7 @@ import type { ETag, Key } from '../../core/types.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { BodySink } from '../http/types.ts'
 import type { GetOptions, ObjectHead, Sink } from '../store.ts'
+import { BodyChecks, type BodyCheck } from '../body-check.ts'
 import type { SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import { isLarge, stripEtag, toHead } from './headers.ts'
@@ -21,6 +22,7 @@ export class Reader {
   readonly #client: SwiftClient
   readonly #container: string
   readonly #unmatched = new Set<ETag>()
+  readonly #bodies = new BodyChecks()
 
   constructor(client: SwiftClient, container: string) {
     this.#client = client
@@ -58,7 +60,10 @@ export class Reader {
 
   async #get(key: Key, options: GetOptions, sink: Sink, conditional: boolean): Promise<ObjectHead> {
     const { range, ifMatch, signal } = options
+    const checks = this.#bodies
     let head: ObjectHead | undefined
+    let check: BodyCheck | undefined
+    let memory: Uint8Array | undefined
     const begin = (
       found: ObjectHead,
       rangeHeader: string | undefined,
@@ -75,11 +80,17 @@ export class Reader {
     const into: BodySink = {
       begin(status, headers, length) {
         if (status !== 200 && status !== 206) return false
-        begin(toHead(key, headers), headers['content-range'], length)
+        const found = toHead(key, headers)
+        begin(found, headers['content-range'], length)
+        if (!isLarge(headers)) check = checks.begin(found.etag, found.size, range)
         return true
       },
-      next: () => sink.next(),
-      filled: count => sink.filled(count),
+      next: () => (memory = sink.next()),
+      filled: count => {
+        if (check?.add(memory!.subarray(0, count)) === false)
+          throw trouble('corrupt', OPERATION, 'the bytes do not fit the ETag', key)
+        sink.filled(count)
+      },
     }
     const reply = await this.#client.request({
       operation: OPERATION,
