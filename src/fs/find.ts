@@ -17,11 +17,18 @@ export async function child(ctx: FsContext, dir: DirNode, name: string): Promise
   const known = dir.children.get(name)
   if (known && isCurrent(ctx, known)) return known
   if (isFresh(ctx, dir)) return known
-  if (!dir.large || dir.listing) {
-    await loadDir(ctx, dir, 1)
+  const whole = dir.large && isWorthListing(dir)
+  if (!dir.large || dir.listing || whole) {
+    await loadDir(ctx, dir, whole ? Infinity : 1)
     if (isFresh(ctx, dir)) return dir.children.get(name)
   }
+  dir.asked += 1
   return askFor(ctx, dir, name)
+}
+
+/** A name asked for costs two requests, a listing one for a thousand names: a program that walks through gets it. */
+function isWorthListing({ complete, asked, children }: DirNode): boolean {
+  return complete && asked >= 16 + children.size / 500
 }
 
 /** The same, also by a file's former name; rejects ENOENT. */

@@ -66,6 +66,7 @@ async function load(ctx: FsContext, dir: DirNode, most: number): Promise<void> {
     const real = await withoutEmptied(ctx, dir, found, started)
     merge(ctx, dir, real, started)
     dir.complete = true
+    dir.asked = 0
     dir.large = found.objects.length + found.prefixes.length > 1000
     dir.listedAt = at
   } finally {

@@ -81,6 +81,8 @@ export interface DirNode extends NodeBase {
   listedAt: Milliseconds
   /** More than one page: single names are asked for one by one. */
   large: boolean
+  /** Single names asked for since it was listed whole. */
+  asked: number
   listing: Promise<void> | undefined
   /** Whether an object of the prefix's own name is there. */
   marker: 'unknown' | 'absent' | 'present'

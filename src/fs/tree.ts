@@ -64,6 +64,7 @@ export function newDir(ctx: Omit<FsContext, 'root'>, key: Key): DirNode {
     complete: false,
     listedAt: 0,
     large: false,
+    asked: 0,
     listing: undefined,
     marker: 'unknown',
     markerTag: undefined,

@@ -15,6 +15,8 @@ function counts(core: Core, reads = false): Partial<Record<Operation, number>> {
   return found
 }
 
+const NONE = { user: {} }
+
 function noise(size: number, seed = 1): Uint8Array {
   const random = seeded(seed)
   return Uint8Array.from({ length: size }, () => Math.floor(random() * 256))
@@ -193,6 +195,17 @@ t.test('a stat of each of 200 files in a directory: one HEAD each, in parallel, 
   t.equal(files.length, 200)
   t.ok(core.counting.peak('head') > 8)
   t.ok(core.counting.count('list') <= 3, `${core.counting.count('list')} listings`)
+})
+
+t.test('a walk through a large directory whose listing is old lists it once more', async t => {
+  const core = new Core()
+  for (let n = 0; n < 3000; n++) await core.memory.put(`d/f${n}`, Uint8Array.of(1), { meta: NONE })
+  t.equal((await core.names('/d')).length, 3000)
+  await core.clock.pass(70_000)
+  core.counting.reset()
+  for (let n = 0; n < 3000; n++) await core.stat(`/d/f${n}`)
+  const lists = core.counting.count('list')
+  t.ok(lists > 3 && lists < 50, `${lists} listings`)
 })
 
 t.test('names that are not in a fresh listing cost nothing', async t => {
