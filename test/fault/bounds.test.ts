@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import type { MountStatus } from '../../src/control/api.ts'
 import { flush, onServers } from '../support/session.ts'
 import { shell } from '../support/shell.ts'
 
@@ -12,6 +13,7 @@ const MiB = 1024 * 1024
 const LIMIT = 32 * MiB
 const FILES = 40
 const SIZE = 8 * MiB
+const CONNECTIONS = 4
 /** Node, the code and the SDK; what bodies, parts and pages may add is on top. */
 const MEMORY = 420 * MiB
 
@@ -21,14 +23,14 @@ await onServers(
   'more is written than the network takes',
   async (t, session) => {
     const { proxy, client } = session
-    const args = ['--staging-limit=32MiB', '--cache-size=16MiB', '--max-connections=4']
+    const args = ['--staging-limit=32MiB', '--cache-size=16MiB', `--max-connections=${CONNECTIONS}`]
     const mount = await session.mount({ args })
     // 4 at a time, each 1.5 s: 21 MiB/s at the most.
     proxy.inject('PutObject', { do: 'delay', ms: 1500 }, Infinity)
     await mount.sh(
       'head -c 8M /dev/urandom > /tmp/pailfs-bounds-$$; mv /tmp/pailfs-bounds-$$ ../block',
     )
-    let most = 0
+    let [most, sockets, queue, asked] = [0, 0, 0, 0]
     let writing = true
     const watch = (async () => {
       while (writing) {
@@ -36,6 +38,11 @@ await onServers(
           cwd: mount.work,
         })
         most = Math.max(most, Number(out))
+        sockets = Math.max(sockets, proxy.connections)
+        const { out: json } = await mount.pailfs('status', '--json', mount.dir)
+        const [status] = JSON.parse(json) as [MountStatus]
+        queue = Math.max(queue, status.pending)
+        asked = Math.max(asked, status.counters['fuse.pending'] ?? 0)
         await sleep(200)
       }
     })()
@@ -51,7 +58,12 @@ await onServers(
     t.ok(seconds > 8, `writers were slowed down: ${seconds.toFixed(1)} s`)
     t.ok(most <= LIMIT + MiB, `staging took ${most} bytes at most`)
     t.ok(memory < MEMORY, `memory: ${memory} bytes at most`)
-    t.comment(`figures: ${JSON.stringify({ written: FILES * SIZE, seconds, most, memory })}`)
+    t.ok(sockets <= CONNECTIONS, `${sockets} connections at most`)
+    t.ok(queue > 1 && queue <= LIMIT / SIZE + 2, `${queue} changes waited to be sent at most`)
+    t.ok(asked <= 64, `${asked} requests of the kernel waited for an answer at most`)
+    t.comment(
+      `figures: ${JSON.stringify({ sockets, queue, asked, written: FILES * SIZE, seconds, most, memory })}`,
+    )
 
     const large = await shell('head -c 64M /dev/zero | tr "\\0" x > large', { cwd: mount.dir })
     t.not(large.code, 0)

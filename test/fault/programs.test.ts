@@ -17,6 +17,8 @@ import { startStorm } from './storm.ts'
 
 const SEED = Number(process.env['PAILFS_SEED'] ?? Date.now() % 1_000_000)
 const FSX = join(PROJECT, '..', 'shared', 'suites', 'bin', 'fsx')
+/** As fsx, of our own. */
+const WRITER = join(PROJECT, 'test', 'fault', 'writer.py')
 const ARGS = ['--read-timeout=6s', '--part-size=5MiB', '--write-back=200ms']
 /** A program that takes longer hangs. */
 const LIMIT = 180_000
@@ -73,6 +75,11 @@ assert c.execute('pragma integrity_check').fetchone()[0] == 'ok'
 assert c.execute('select count(*) from t').fetchone()[0] == 343"`,
   },
   {
+    name: 'random writer',
+    line: `/usr/bin/python3 "${WRITER}" random 7 600`,
+    check: 'test -s random',
+  },
+  {
     name: 'fsx',
     line: `rm -f fsx.f* && "${FSX}" -q -S 7 -N 600 -F -H -z -C -I -J -B -E -0 -u -P /tmp fsx.f`,
     check: 'test -s fsx.f',
@@ -121,6 +128,7 @@ async function runCase(
     if (checked.code !== 0)
       t.match(checked.err, /timed out|Input\/output error|Stale|I\/O/, one.check)
   } else t.match(first.err, /timed out|error|Stale|denied/i, 'it says what went wrong')
+  t.notMatch(first.err, /WRONG BYTES/)
   storm.end()
   const hits = storm.hits()
   t.comment(`figures: ${JSON.stringify({ program: one.name, code: first.code, seconds, hits })}`)
