@@ -14,11 +14,11 @@ import { changesAlone, metadata, versionsAndExpiry } from './metadata.ts'
 import { saved } from './saved.ts'
 import type { Scene } from './scene.ts'
 
-t.setTimeout(1_200_000)
+t.setTimeout(1_800_000)
 
 for (const kind of FAMILIES) {
   await t.test(kind.title, { skip: await whyNot(kind) }, async t => {
-    t.setTimeout(400_000)
+    t.setTimeout(600_000)
     const scene = await sceneOf(t, kind)
     await t.test('buckets', t => buckets(t, scene))
     await t.test('buckets of others', t => otherOwners(t, scene))
@@ -40,7 +40,7 @@ for (const kind of FAMILIES) {
 }
 
 await t.test(WITH_LISTS.title, { skip: await whyNot(WITH_LISTS) }, async t => {
-  t.setTimeout(200_000)
+  t.setTimeout(400_000)
   const scene = await sceneOf(t, WITH_LISTS)
   await scene.mount.sh(`mkdir '${scene.bucket}'`)
   await t.test('access lists', t => accessLists(t, scene))
