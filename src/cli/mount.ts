@@ -3,6 +3,7 @@ import type { Config } from '../mount/config.ts'
 import type { Argv } from 'yargs'
 import type { Arguments, Command } from './command.ts'
 import { parseDashO } from './dash-o.ts'
+import { tellOfOthers } from './elsewhere.ts'
 import { UsageError, explain } from './errors.ts'
 import { EXIT } from './exit.ts'
 import type { Io } from './io.ts'
@@ -48,6 +49,7 @@ export const mountCommand: Command = {
 
 async function inBackground(args: Arguments, io: Io, words: readonly string[]): Promise<number> {
   const config = await configOf(args, io)
+  await tellOfOthers(config, io)
   const { startDaemon } = await import('../mount/daemon.ts')
   const { logFileOf } = await import('../mount/folders.ts')
   const logFile = logFileOf(config, io.env)
@@ -91,9 +93,11 @@ function unsupervised(words: readonly string[]): readonly string[] {
 }
 
 async function inForeground(args: Arguments, io: Io): Promise<number> {
-  const { tellParent } = await import('../mount/ready.ts')
+  const { tellParent, READY_VARIABLE } = await import('../mount/ready.ts')
   try {
     const config = await configOf(args, io)
+    // In the background the command that the user gave has told.
+    if (io.env[READY_VARIABLE] === undefined) await tellOfOthers(config, io)
     const { runForeground } = await import('../mount/foreground.ts')
     const { left } = await runForeground(config, io.compose, () =>
       tellParent({ ready: true, pid: process.pid }),

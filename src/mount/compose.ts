@@ -22,6 +22,7 @@ import { Bodies } from '../writeback/bodies.ts'
 import { StagedFiles } from '../writeback/staged.ts'
 import { WriteBack } from '../writeback/writeback.ts'
 import type { Config } from './config.ts'
+import { serverIdentity } from './endpoint.ts'
 import { WriteBackControl } from './mount-control.ts'
 import { openStore } from './open-store.ts'
 import { Tidying } from './tidying.ts'
@@ -79,7 +80,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     folder: join(folder, 'journal'),
     stagingLimit: config.stagingLimit,
     log,
-    about: { bucket: config.source.bucket, prefix: config.source.prefix },
+    about: aboutOf(config),
   })
   const staged = new StagedFiles(journal, partLayout(undefined, raw.limits, config.partSize))
   const writeBack = new WriteBack({
@@ -123,6 +124,11 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
       await journal.close()
     },
   }
+}
+
+function aboutOf(config: Config) {
+  const { bucket, prefix } = config.source
+  return { bucket, prefix, endpoint: serverIdentity(config, process.env) }
 }
 
 function fsOptions(config: Config) {

@@ -28,9 +28,9 @@ export function s3Endpoint(store: StoreConfig, env: Environment): string | undef
   return profileEndpoint(store.profile ?? env['AWS_PROFILE'] ?? 'default', configText(env))
 }
 
-/** `http://h/` and `http://h` are one. */
+/** `http://h/` and `http://h` are one; what is before an `@` may be a secret. */
 function plain(address: string): string {
-  return address.replace(/\/+$/, '')
+  return address.replace(/\/+$/, '').replace(/\/\/[^/@]*@/, '//')
 }
 
 /** Throws ConfigError where a profile was asked for that the AWS files do not have. */

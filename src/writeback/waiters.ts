@@ -86,9 +86,19 @@ export async function sendAll(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (let states = left(); states.length > 0; states = left().filter(({ parked }) => !parked)) {
-    await flush(states.map(({ key }) => key)).catch(() => {})
+    let refused = false
+    await flush(states.map(({ key }) => key)).catch((error: unknown) => {
+      refused = error instanceof StoreError && !error.passing
+    })
     if (signal?.aborted === true) return
+    // Nothing more comes of what waits behind that: asked again at once, it would be refused at once.
+    if (refused && left().every(isStuck)) return
   }
+}
+
+/** Refused for good, or not even tried, since others that were refused have to go first. */
+function isStuck({ parked, failures, busy }: Readonly<KeyState>): boolean {
+  return parked !== undefined || (failures === 0 && !busy)
 }
 
 /** Resolves when `work` is done, one way or another, when the time is over, or when `signal` says so. */

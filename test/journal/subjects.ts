@@ -89,3 +89,10 @@ export async function contents(
   stage.close()
   return bytes
 }
+
+/** Why a test has no disk of its own: what the command said that should have made one. */
+export function whyNot(error: unknown): string {
+  const { stderr } = error as { stderr?: Buffer }
+  const said = stderr?.toString().trim() ?? ''
+  return `no disk can be mounted here: ${said.split('\n')[0] || String(error)}`
+}

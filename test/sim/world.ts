@@ -279,6 +279,7 @@ export class World {
     loosen(done)
     const open = 'slot' in op ? this.#pathOf(op.slot) : undefined
     const changed = 'path' in op ? op.path : open
+    const touched = this.#touchedBy(op)
     this.#checkArrived([this.#model, done])
     for (const model of [this.#model, done]) model.closeAll()
     this.#full = false
@@ -288,7 +289,7 @@ export class World {
     this.#mortal.left = IMMORTAL
     this.#core.faulty.setRates({})
     if (crash === 'kill') await this.#afterKill(done, changed)
-    else await this.#afterPower(this.#touchedBy(op))
+    else await this.#afterPower(touched)
     this.#mortal.left = left
     this.#core.faulty.setRates(this.#options.rates)
     this.#checkArrived([this.#model])
@@ -344,6 +345,11 @@ export class World {
     }
     // A file that was sent and not fsynced may come back older than it is in the bucket: a conflict with ourselves.
     await this.#core.drain()
+    // What the journal of before says is to be made from what the bucket of now has not any more: a person removes it.
+    const left = [...this.#core.context.writeBack.all()]
+    for (const { key, parked } of left) {
+      if (parked?.kind === 'not-found') await this.#core.unlink(key)
+    }
     const found = await this.#clock.run(modelOf(this.#core))
     for (const path of this.#safe) {
       if (touched.some(one => `${path}/`.startsWith(`${one}/`))) continue

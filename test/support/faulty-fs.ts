@@ -16,6 +16,16 @@ const FAULTS: Readonly<Record<string, () => Promise<Attr>>> = {
   'strange-errno': () => Promise.reject(new FsError('EUNHEARDOF' as Errno, 'no such errno')),
   'resolves-undefined': () => Promise.resolve(undefined as unknown as Attr),
   'returns-undefined': () => undefined as unknown as Promise<Attr>,
+  'throws-later': () => {
+    setImmediate(() => {
+      throw new TypeError('thrown where nobody listens')
+    })
+    return Promise.reject(new FsError('ENOENT', 'thrown later'))
+  },
+  'rejects-unheard': () => {
+    void Promise.reject(new TypeError('rejected where nobody listens'))
+    return Promise.reject(new FsError('ENOENT', 'rejected unheard'))
+  },
   never: () => new Promise(() => {}),
   denied: () =>
     Promise.reject(
