@@ -3,7 +3,7 @@ import type { Clock } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Desired } from '../core/state.ts'
 import type { Agenda } from './agenda.ts'
-import { DELETE_REST } from './deletes.ts'
+import { deleteRest } from './deletes.ts'
 import type { ExecutorPorts } from './executor.ts'
 import type { Failures } from './failures.ts'
 import type { KeyState } from './key-state.ts'
@@ -38,7 +38,7 @@ export class Blocked {
     const { ledger, agenda, failures, clock, rest } = this.#ports
     const { states } = ledger
     // A delete rests for a moment only; a file that was renamed does for as long as any.
-    const more = state.desired.is === 'absent' ? Math.max(0, rest - DELETE_REST) : 0
+    const more = state.desired.is === 'absent' ? Math.max(0, rest - deleteRest(rest)) : 0
     const due = Math.max(state.due + more, clock.now())
     if (circleThrough(state.key, key => this.#waitsOn(key)) !== undefined) {
       const other = states.get(on[0]!)

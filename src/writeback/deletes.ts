@@ -14,6 +14,8 @@ export interface DeletesPorts {
   readonly store: ObjectStore
   readonly states: KeyStates
   readonly clock: Clock
+  /** How long a closed file rests. */
+  readonly rest: Milliseconds
   /** Called before a request leaves: marks the keys busy and sending, durably. May throw. */
   readonly began: (states: readonly KeyState[]) => void
   /** Called once for each key of a request. */
@@ -21,10 +23,13 @@ export interface DeletesPorts {
 }
 
 /**
- * How long no further delete must come before an unfilled request goes. Nothing else is to be waited for: what made
- * the name free has happened, and a program that makes it anew at once is quicker.
+ * How long no further delete must come before an unfilled request goes, where a closed file rests for `rest`: less,
+ * since a program that makes the name anew does it at once.
  */
-export const DELETE_REST: Milliseconds = 100
+export function deleteRest(rest: Milliseconds): Milliseconds {
+  return Math.max(100, rest / 10)
+}
+
 /** No delete is held longer than this for the sake of company. */
 const LONGEST: Milliseconds = 10_000
 /** While other keys are still being copied elsewhere before they go (a renamed directory), one is held so long for them. */
@@ -60,9 +65,9 @@ export class Deletes {
 
   /** A delete is due: sends it with all others that can go, or asks to be called again at a later time. */
   due(state: KeyState, later: (due: Milliseconds) => void): void {
-    const { clock } = this.#ports
+    const { clock, rest } = this.#ports
     const now = clock.now()
-    const wait = this.#lastAdded + DELETE_REST
+    const wait = this.#lastAdded + deleteRest(rest)
     const urgent = state.waiters.length > 0 || now - state.since > LONGEST
     if (!urgent && now < wait) return later(wait)
     if (this.#othersFollow(now)) {

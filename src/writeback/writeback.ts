@@ -11,7 +11,7 @@ import type { Bytes, Key, Milliseconds } from '../core/types.ts'
 import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Blocked } from './blocked.ts'
-import { DELETE_REST, Deletes } from './deletes.ts'
+import { deleteRest, Deletes } from './deletes.ts'
 import { compareFirst, run, type Finish } from './executor.ts'
 import type { ExecutorPorts } from './executor.ts'
 import { Failures } from './failures.ts'
@@ -79,9 +79,8 @@ export class WriteBack {
       },
     })
     this.#deletes = new Deletes({
-      store: options.store,
+      ...options,
       states,
-      clock: options.clock,
       began: batch => this.#beginAll(batch),
       done: (state, error) => this.#finish(state, { stored: undefined, error }),
     })
@@ -226,7 +225,7 @@ export class WriteBack {
   }
 
   #restOf(key: Key): Milliseconds {
-    if (this.#ledger.states.get(key)?.desired.is === 'absent') return DELETE_REST
+    if (this.#ledger.states.get(key)?.desired.is === 'absent') return deleteRest(this.#o.rest)
     return isTemporaryName(key) ? this.#o.temporaryRest : this.#o.rest
   }
 

@@ -26,6 +26,8 @@ t.test('a name that is free goes at once, one that was renamed rests', async t =
   await core.names('/')
   await core.unlink('/gone')
   await core.unlink('/gone.tmp')
+  await core.clock.pass(300)
+  t.strictSame([...(await bucketOf(core.memory)).keys()], ['renamed'])
   await core.rename('/renamed', '/b')
   await core.clock.pass(300)
   t.strictSame([...(await bucketOf(core.memory)).keys()], ['renamed'])
