@@ -34,6 +34,23 @@ need_packages() {
   }
 }
 
+# want_packages NAME...: installs those that are missing one by one, where that can be done; says which it could not.
+want_packages() {
+  local missing=() name sudo=()
+  command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || return 0
+  for name; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null && sudo=(sudo); } ||
+    { say "not installed, only root could: ${missing[*]}"; return 0; }
+  say "installing with apt: ${missing[*]}"
+  for name in "${missing[@]}"; do
+    timeout 180 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$name" \
+      >>"$SETUP_LOG" 2>&1 </dev/null || say "could not be installed: $name (log: $SETUP_LOG)"
+  done
+}
+
 # need_node: Node 20 and npm.
 need_node() {
   local version

@@ -113,6 +113,7 @@ export class Lister {
     page: Listed,
     signal: AbortSignal | undefined,
   ): Promise<readonly ListedObject[]> {
+    if (page.manifests.size > 0 || page.large.size > 0) this.#options.segments.found()
     const doubtful = [...page.large]
     if (page.empty.size > 0 && (await this.#options.segments.mayExist()))
       doubtful.push(...page.empty)

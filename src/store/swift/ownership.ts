@@ -13,6 +13,7 @@
  * (`KEY/UPLOAD/` in `CONTAINER+segments`) name them, and no reference says otherwise; those programs do the same.
  * All others are left alone. In a container that keeps versions nothing that was in a manifest is ever deleted.
  */
+import { Mutex } from '../../core/lock.ts'
 import type { Key } from '../../core/types.ts'
 import { eachParallel } from './bulk.ts'
 import { isLarge, isStatic, stripEtag } from './headers.ts'
@@ -54,6 +55,7 @@ export interface Reference {
 export class Ownership {
   readonly #segments: Segments
   readonly #pause: (ms: number) => Promise<void>
+  readonly #releasing = new Mutex()
 
   constructor(segments: Segments, pause: (ms: number) => Promise<void>) {
     this.#segments = segments
@@ -143,8 +145,15 @@ export class Ownership {
     await this.#segments.remove([refOf(group, key)])
   }
 
-  /** Deletes what `old` had and neither `now` (the layout of `key` at present) nor any other object has. */
-  async release(key: Key, old: Layout, now: Layout | undefined): Promise<void> {
+  /**
+   * Deletes what `old` had and neither `now` (the layout of `key` at present) nor any other object has. One after the
+   * other: of two objects that go at the same time, the last must not see the first's reference any more.
+   */
+  release(key: Key, old: Layout, now: Layout | undefined): Promise<void> {
+    return this.#releasing.run(() => this.#release(key, old, now))
+  }
+
+  async #release(key: Key, old: Layout, now: Layout | undefined): Promise<void> {
     if (await this.#segments.isVersioned()) return
     const paths = await this.#pathsOf(key, old)
     const kept = usesOf(now)
@@ -260,12 +269,12 @@ export class Ownership {
     }
     const slash = layout.prefix.indexOf('/')
     const container = layout.prefix.slice(0, slash)
-    const prefix = layout.prefix.slice(slash + 1)
-    if (slash < 0 || !prefix.endsWith('/') || !this.#segments.isConventional(container)) return []
-    // Listed only where they would be deleted: a claimed copy has a reference of its own.
-    const group = `${container}/${prefix.slice(0, -1)}`
+    if (slash < 0 || !this.#segments.isConventional(container)) return []
+    // Listed only where they would be deleted: a claimed copy has a reference of its own. The swift tool ends the
+    // prefix with a slash, rclone does not; the segments are in that folder with both.
+    const group = layout.prefix.replace(/\/$/, '')
     if (!(await this.#ownedBy(group, key))) return []
-    const { entries } = await this.#segments.list(prefix, container)
+    const { entries } = await this.#segments.list(`${group.slice(slash + 1)}/`, container)
     return entries.map(entry => `${container}/${entry.name}`)
   }
 }

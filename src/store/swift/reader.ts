@@ -21,12 +21,15 @@ const KEPT = 1000
 export class Reader {
   readonly #client: SwiftClient
   readonly #container: string
+  readonly #foundLarge: () => void
   readonly #unmatched = new Set<ETag>()
   readonly #bodies = new BodyChecks()
 
-  constructor(client: SwiftClient, container: string) {
+  /** `foundLarge` is told of every large object that is read. */
+  constructor(client: SwiftClient, container: string, foundLarge: () => void) {
     this.#client = client
     this.#container = container
+    this.#foundLarge = foundLarge
   }
 
   /** Rejects `changed` for another version, `corrupt` when another range comes than was asked for. */
@@ -77,12 +80,14 @@ export class Reader {
       head = found
       sink.begin(found)
     }
+    const foundLarge = this.#foundLarge
     const into: BodySink = {
       begin(status, headers, length) {
         if (status !== 200 && status !== 206) return false
         const found = toHead(key, headers)
         begin(found, headers['content-range'], length)
-        if (!isLarge(headers)) check = checks.begin(found.etag, found.size, range)
+        if (isLarge(headers)) foundLarge()
+        else check = checks.begin(found.etag, found.size, range)
         return true
       },
       next: () => (memory = sink.next()),

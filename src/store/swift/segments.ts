@@ -56,6 +56,11 @@ export class Segments {
     return container === this.name || container === s3SegmentsContainer(this.owner)
   }
 
+  /** A large object was seen. */
+  found(): void {
+    this.#present = true
+  }
+
   /** Whether objects with segments may be in the container. False is believed for `ABSENCE` ms. */
   async mayExist(): Promise<boolean> {
     if (this.#present === true) return true

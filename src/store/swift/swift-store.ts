@@ -36,7 +36,7 @@ import type { SwiftClient } from './client.ts'
 import { trouble } from './errors.ts'
 import type { Capabilities } from './features.ts'
 import { Reader } from './reader.ts'
-import { toHead } from './headers.ts'
+import { isLarge, toHead } from './headers.ts'
 import { checkVersion, LargeObjects, type FoundSource } from './large.ts'
 import { Lister } from './lister.ts'
 import { Ownership } from './ownership.ts'
@@ -105,7 +105,7 @@ export class SwiftStore implements ObjectStore {
       container,
       head: (key, signal) => this.head(key, signal),
     })
-    this.#reader = new Reader(client, container)
+    this.#reader = new Reader(client, container, () => this.#segments.found())
     this.#writer = new Writer({
       ...parts,
       client,
@@ -129,7 +129,9 @@ export class SwiftStore implements ObjectStore {
   }
 
   async head(key: Key, signal?: AbortSignal): Promise<ObjectHead> {
-    return toHead(key, (await this.#head(key, 'HeadObject', signal)).headers)
+    const { headers } = await this.#head(key, 'HeadObject', signal)
+    if (isLarge(headers)) this.#segments.found()
+    return toHead(key, headers)
   }
 
   get(key: Key, options: GetOptions, sink: Sink): Promise<ObjectHead> {

@@ -141,6 +141,14 @@ t.test('copies share until the last of them is gone', async t => {
   }
 })
 
+t.test('of objects that share, all go at the same time', async t => {
+  const { etag, size } = await upload('one', pieces)
+  const others = ['two', 'three', 'four']
+  for (const key of others) await store.copy({ key: 'one', etag, size }, key, {})
+  t.equal((await store.deleteMany(['one', ...others])).size, 0)
+  t.strictSame(await records(), [], 'nothing is left')
+})
+
 t.test('a rename, then a change of the renamed, then deletion of many', async t => {
   const { etag, size } = await upload('from', pieces)
   await store.copy({ key: 'from', etag, size }, 'to', {})
