@@ -27,8 +27,8 @@ await onServers('torn and refused replies are fetched again', async (t, session)
   ] as const
   for (const fault of faults) {
     const mount = await session.mount({ args: ['--read-timeout=20s'] })
-    // A stall lasts half the timeout: two of them would use it up.
-    const armed = proxy.inject('GetObject', fault, fault.do === 'stall' ? 1 : 3)
+    // A stall lasts a quarter of the timeout.
+    const armed = proxy.inject('GetObject', fault, fault.do === 'stall' ? 2 : 3)
     const name = 'code' in fault ? fault.code : fault.do
     t.match(await mount.sh('md5sum data', { timeout: 60_000 }), hash, name)
     t.ok(armed.hits > 0, `${name}: it was met`)
