@@ -82,7 +82,7 @@ async function md5Of(path: string): Promise<string> {
 
 /** A PUT of a segment. */
 function isSegment({ method, bucket, key, status }: Recorded): boolean {
-  return method === 'PUT' && bucket.endsWith('_segments') && /\/\d{8}$/.test(key) && status < 300
+  return method === 'PUT' && bucket.endsWith('_segments') && /\/\d{8}$/.test(key) && status === 201
 }
 
 /** Lets so many segments through, then none. Resolves when they are there. */
