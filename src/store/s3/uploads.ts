@@ -2,6 +2,7 @@
  * Multipart uploads. Parts go the lean way; the rest is the SDK's. A part's `ref` is its CRC32 where the server keeps
  * one: completing wants it back.
  */
+import { createHash } from 'node:crypto'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -176,6 +177,10 @@ export class Uploads {
     if (etag !== '')
       return { etag, size, ...(reply.VersionId ? { versionId: reply.VersionId } : {}) }
     const head = await this.#objects.head(upload.key, signal)
+    const expected = etagOfParts(parts)
+    // Somebody else's came right after ours: theirs must not pass for ours.
+    if (expected !== undefined && head.etag !== expected)
+      throw failure('changed', asked, 'another version is there by now')
     return { etag: head.etag, size: head.size, modified: head.modified }
   }
 
@@ -279,4 +284,14 @@ export class Uploads {
     const [oldest] = this.#modes.keys()
     if (this.#modes.size > REMEMBERED && oldest !== undefined) this.#modes.delete(oldest)
   }
+}
+
+/** The ETag of an object made of these parts: the MD5 of their MD5s, and their number. Undefined if a tag is no MD5. */
+function etagOfParts(parts: readonly Part[]): ETag | undefined {
+  const hash = createHash('md5')
+  for (const { etag } of parts) {
+    if (!/^[0-9a-f]{32}$/.test(etag)) return undefined
+    hash.update(Buffer.from(etag, 'hex'))
+  }
+  return `${hash.digest('hex')}-${parts.length}`
 }
