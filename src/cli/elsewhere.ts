@@ -8,7 +8,7 @@ export async function tellOfOthers(config: Config, io: Io): Promise<void> {
     const changes = pending === 1 ? '1 change waits' : `${pending} changes wait`
     io.err(
       `pailfs: warning: ${changes} for a bucket of this name at another address or account: ${folder}\n` +
-        `  This mount neither shows nor sends them. To send them: ${command}\n`,
+        `  They are not part of this. To send them: ${command}\n`,
     )
   }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../mount/config.ts'
 import type { Exported, Pending } from '../mount/recover.ts'
 import type { WritebackStatus } from '../control/api.ts'
 import type { Arguments, Command } from './command.ts'
+import { tellOfOthers } from './elsewhere.ts'
 import { UsageError } from './errors.ts'
 import { EXIT } from './exit.ts'
 import type { Io } from './io.ts'
@@ -37,6 +38,7 @@ export const recoverCommand: Command = {
     if (list === true && typeof folder === 'string') {
       throw new UsageError('--list and --export exclude each other')
     }
+    await tellOfOthers(config, io)
     if (list === true) return showPending(config, json === true, io)
     if (typeof folder === 'string') return save(config, folder, io)
     return send(config, io)
@@ -109,7 +111,13 @@ async function save(config: Config, folder: string, io: Io): Promise<number> {
   const bytes = saved.reduce((sum, one) => sum + one.size, 0)
   io.out(`${saved.length} of ${all.length} changes saved in ${folder} (${formatSize(bytes)})\n`)
   const lacking = all.filter(isLacking)
-  for (const one of lacking) io.err(`pailfs: not whole: ${printable(one.record.key)}\n`)
+  for (const { record, path } of lacking) {
+    const where = path === undefined ? 'its bytes are lost' : `what is here of it is in ${path}`
+    io.err(`pailfs: not whole: ${printable(record.key)}: ${where}\n`)
+  }
+  if (all.length > saved.length) {
+    io.out('deletions, renames and copies have no bytes here; pailfs-export.json lists them\n')
+  }
   if (all.length > 0) io.out(`the journal stays as it is: ${journalFolder(config)}\n`)
   return lacking.length > 0 ? EXIT.failure : EXIT.ok
 }

@@ -18,6 +18,9 @@ import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
 import { forgo, noteMissing, rangesText, salvage } from './salvage.ts'
 import { attach, keyFor } from './tree.ts'
 
+/** A server that refuses a version and shows it all the same is believed in the end. */
+const MOST_RETRIES = 8
+
 /** See `WriteBackEvents.conflict`. Rejects with StoreError. */
 export async function resolveConflict(
   ctx: FsContext,
@@ -29,7 +32,10 @@ export async function resolveConflict(
   const state = ctx.writeBack.get(key)
   if (!state) return 'ours'
   const node = ctx.unsettled.get(key)
+  const before = sourceOf(state.desired)?.etag
   let gone = await lacksSource(ctx, key, head, state.desired)
+  // A request of our own that made a new version of the source has ended meanwhile: it comes from that now.
+  if (sourceOf(state.desired)?.etag !== before) return 'ours'
   if (gone && (await sourceMoved(ctx, key))) return 'ours'
   if (ctx.writeBack.get(key) !== state) return 'ours'
   if (gone && !ours && node && !isDir(node) && node.parent && node.content.is === 'staged') {
@@ -51,8 +57,9 @@ export async function resolveConflict(
   const source = sourceOf(state.desired)
   const same = source?.key === key && source.etag === etag
   const { stored } = state
-  if (error.kind === 'not-found' && stored.is === 'version' && stored.etag === etag && !ours) {
-    // Nobody wrote it: what was missing was the upload, aborted since the file has another name, or the source.
+  const missing = error.kind === 'not-found' || (!gone && state.failures < MOST_RETRIES)
+  if (missing && stored.is === 'version' && stored.etag === etag && !ours) {
+    // Nobody wrote it: what was missing was the upload or the source of what it was to be before it was changed here.
     ctx.writeBack.learn(key, stored)
     return gone ? 'stuck' : 'ours'
   }

@@ -63,6 +63,9 @@ export async function exportPending(
     const text = JSON.stringify(done, undefined, 2)
     await writeFile(join(folder, INDEX), `${text}\n`, { flag: 'wx', mode: 0o600 })
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+      throw new FsError('ENOSPC', `no room in ${folder} for all of it; the journal is as it was`)
+    }
     throw diskError(error, `exporting to ${folder}`)
   }
   return done

@@ -29,6 +29,7 @@ export interface Supervision {
 const MOST_DEATHS = 8
 const WINDOW: Milliseconds = 600_000
 const LONGEST_PAUSE: Milliseconds = 60_000
+const LONGEST_PAUSE_BETWEEN_DEATHS: Milliseconds = 3000
 const READY_FD = 3
 /** Meant for the daemon. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -90,11 +91,17 @@ class Supervisor {
       this.#failures = outcome?.ready ? 0 : this.#failures + 1
       const again = !died && passing.includes(code ?? 1)
       if (!again && this.#tooOften()) {
-        log.error('the daemon died too often: given up', { mountPoint, code, signal })
+        log.error('the daemon died too often: given up', {
+          mountPoint,
+          code,
+          signal,
+          deaths: this.#deaths.length,
+          hint: 'why is above; nothing is lost: mount it again, or send what is left with pailfs recover',
+        })
         await clearDeadMount(mountPoint)
         return code ?? 1
       }
-      const pause = Math.min(LONGEST_PAUSE, this.#failures === 0 ? 0 : 500 * 2 ** this.#failures)
+      const pause = this.#failures === 0 ? this.#afterDeath() : this.#afterFailure()
       log.error(again ? 'not mounted again yet' : 'the daemon died; it is started again', {
         mountPoint,
         code,
@@ -107,6 +114,16 @@ class Supervisor {
         return 0
       }
     }
+  }
+
+  /** None after the first death, since programs wait; more when it goes on. */
+  #afterDeath(): Milliseconds {
+    const deaths = this.#deaths.length
+    return deaths < 2 ? 0 : Math.min(LONGEST_PAUSE_BETWEEN_DEATHS, 200 * 2 ** (deaths - 2))
+  }
+
+  #afterFailure(): Milliseconds {
+    return Math.min(LONGEST_PAUSE, 500 * 2 ** this.#failures)
   }
 
   #tooOften(): boolean {

@@ -80,6 +80,9 @@ t.test('one that dies again and again is given up, and its mount taken away', { 
   await setup.run('pailfs mount s3://b m')
   let pid = await daemonOf(setup)
   const supervisor = parentOf(pid)
+  const { logFile } = (
+    JSON.parse((await setup.run('pailfs status --json')).out) as [{ logFile: string }]
+  )[0]
   for (let deaths = 0; deaths < 20 && existsSync(`/proc/${supervisor}`); deaths += 1) {
     process.kill(pid, 'SIGKILL')
     for (let count = 0; count < 100 && existsSync(`/proc/${supervisor}`); count += 1) {
@@ -93,4 +96,8 @@ t.test('one that dies again and again is given up, and its mount taken away', { 
   }
   t.notOk(existsSync(`/proc/${supervisor}`))
   t.notOk(isMounted(setup.folder), 'no dead mount is left')
+  const log = readFileSync(logFile, 'utf8')
+  const pauses = [...log.matchAll(/it is started again.*pause=(\d+)/g)].map(([, ms]) => Number(ms))
+  t.same(pauses, [0, 200, 400, 800, 1600, 3000, 3000, 3000], 'longer and longer pauses')
+  t.match(log, /died too often: given up.*SIGKILL.*pailfs recover/, 'and it says why')
 })
