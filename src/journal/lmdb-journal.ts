@@ -100,6 +100,7 @@ interface Parts {
 
 class LmdbJournal implements OpenedJournal {
   readonly doubtful: ReadonlySet<string>
+  readonly damaged = new Set<string>()
   readonly #parts: Parts
   /** What the log says and the database does not: as it was when a checkpoint began, and since then. */
   #frozen: ReadonlyMap<string, KeyRecord | undefined> = new Map()
@@ -120,7 +121,12 @@ class LmdbJournal implements OpenedJournal {
   *records(): Iterable<KeyRecord> {
     this.#check()
     const newer = new Map([...this.#frozen, ...this.#fresh])
-    for (const record of this.#parts.db.all()) if (!newer.has(record.key)) yield record
+    const damaged = (key: string) => {
+      if (newer.has(key) || this.damaged.has(key)) return
+      this.damaged.add(key)
+      this.#parts.options.log.error('a record of the journal cannot be read', { key })
+    }
+    for (const record of this.#parts.db.all(damaged)) if (!newer.has(record.key)) yield record
     for (const record of newer.values()) if (record !== undefined) yield record
   }
 

@@ -57,8 +57,18 @@ export class RecordDb {
     this.#db = this.#opened()
   }
 
-  *all(): Iterable<KeyRecord> {
-    for (const { value } of this.#db.getRange()) yield recordOf(value)
+  /** Those that can be read; `damaged` is told the keys of the others. */
+  *all(damaged: (key: string) => void): Iterable<KeyRecord> {
+    for (const { key, value } of this.#db.getRange()) {
+      let record
+      try {
+        record = recordOf(value)
+      } catch {
+        damaged(key.toString())
+        continue
+      }
+      yield record
+    }
   }
 
   /**

@@ -40,7 +40,8 @@ export function recovered(journal: Journal, log: Log, now: Milliseconds): readon
     const remove = lost.map(({ key }) => key).filter(key => !kept.has(key))
     journal.commit({ put: [...parked, ...uploads], remove })
   }
-  for (const id of leftOver) journal.removeStage(id)
+  // Where a record cannot be read, one of these may be its bytes.
+  if ((journal.damaged?.size ?? 0) === 0) for (const id of leftOver) journal.removeStage(id)
   return [...sound, ...parked, ...uploads]
 }
 

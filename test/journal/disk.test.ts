@@ -17,6 +17,7 @@ import t from 'tap'
 import { silentLog } from '../../src/core/ports.ts'
 import { prepareFolder } from '../../src/journal/journal-folder.ts'
 import { openJournal, type JournalOptions } from '../../src/journal/lmdb-journal.ts'
+import { recovered } from '../../src/writeback/recovered.ts'
 import { byKey, contents, fileRecord, freshFolder, whyNot } from './subjects.ts'
 
 const base = { key: 'b', etag: 'e', size: 100 }
@@ -290,6 +291,32 @@ t.test('a full disk', async t => {
     execFileSync('umount', [folder])
     rmSync(folder, { recursive: true })
   }
+})
+
+t.test('a record that cannot be read costs no other, and no staged file', async t => {
+  const folder = freshFolder()
+  let journal = await open(folder)
+  const ids: string[] = []
+  for (const key of ['first', 'second', 'third']) {
+    const stage = journal.createStage()
+    await stage.write(new Uint8Array(10).fill(1), 0)
+    journal.commit({ put: [fileRecord(key, stage.id)], remove: [] })
+    ids.push(stage.id)
+  }
+  await journal.close()
+  const file = join(folder, 'records', 'data.mdb')
+  const bytes = readFileSync(file)
+  for (let at = bytes.indexOf('"second"'); at >= 0; at = bytes.indexOf('"second"', at + 1)) {
+    bytes.fill(0xff, at + 9, at + 12)
+  }
+  writeFileSync(file, bytes)
+  journal = await open(folder)
+  t.strictSame(Object.keys(byKey(journal.records())).sort(), ['first', 'third'])
+  t.strictSame([...(journal.damaged ?? [])], ['second'])
+  recovered(journal, silentLog, 0)
+  t.strictSame([...journal.stages()].sort(), ids.sort(), 'its bytes are kept')
+  await journal.close()
+  rmSync(folder, { recursive: true })
 })
 
 t.test('a reserve of free space is kept', async t => {
