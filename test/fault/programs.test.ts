@@ -12,7 +12,7 @@ import t, { type Test } from 'tap'
 import type { Mount } from '../support/mount.ts'
 import { PROJECT } from '../support/servers.ts'
 import { flush, onServers, type Session } from '../support/session.ts'
-import { sh, shell } from '../support/shell.ts'
+import { program, sh, shell } from '../support/shell.ts'
 import { startStorm } from './storm.ts'
 
 const SEED = Number(process.env['PAILFS_SEED'] ?? Date.now() % 1_000_000)
@@ -98,8 +98,9 @@ await onServers(
     const mount = await session.mount({ args: ARGS })
     const source = join(mount.work, 'source')
     await makeSource(source)
+    const noFsx = await whyNoFsx()
     for (const [index, one] of CASES.entries()) {
-      const skip = one.name.startsWith('fsx') && !existsSync(FSX) && 'no fsx here'
+      const skip = one.name.startsWith('fsx') && noFsx
       await t.test(one.name, { skip }, t => runCase(t, session, mount, one, SEED + index))
     }
     t.equal(await mount.stop(), 0)
@@ -108,6 +109,13 @@ await onServers(
   },
   ['rgw'],
 )
+
+/** It is not the project's, and needs libraries of its own (libaio, liburing). */
+async function whyNoFsx(): Promise<string | false> {
+  if (!existsSync(FSX)) return 'no fsx here'
+  const { code, err } = await program(FSX, ['-h'])
+  return code === 127 && `fsx does not start: ${err.trim()}`
+}
 
 async function runCase(
   t: Test,
