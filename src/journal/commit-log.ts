@@ -7,7 +7,7 @@
  */
 import { renameSync } from 'node:fs'
 import type { Log } from '../core/ports.ts'
-import type { KeyRecord } from '../core/state.ts'
+import type { KeyRecord, StageId } from '../core/state.ts'
 import type { Bytes } from '../core/types.ts'
 import type { JournalChange } from './journal.ts'
 import {
@@ -24,6 +24,8 @@ export class CommitLog {
   /** What the log said when it was opened, a removed key as undefined. */
   readonly found: ReadonlyMap<string, KeyRecord | undefined>
   readonly doubtful: ReadonlySet<string>
+  /** Staged files that were being changed after the last mark of an earlier boot. */
+  readonly touched: ReadonlySet<StageId>
   readonly #folder: string
   readonly #boot: string
   /** Segments of before the start: on the disk or not, we can't tell, so nothing in them is taken for synced. */
@@ -40,6 +42,7 @@ export class CommitLog {
     this.#boot = boot
     this.found = replayed.found
     this.doubtful = replayed.doubtful
+    this.touched = replayed.touched
     this.#left = replayed.numbers
     this.#current = new Segment(folder, (replayed.numbers.at(-1) ?? 0) + 1, boot)
   }
@@ -73,6 +76,11 @@ export class CommitLog {
     this.#current.append(JSON.stringify(entry))
   }
 
+  /** Says that these staged files are about to be changed. Throws Node's errors. */
+  touch(stages: readonly StageId[]): void {
+    if (stages.length > 0) this.#current.append(JSON.stringify({ d: stages }))
+  }
+
   /** All before `place` is on the disk, given that the staged bytes it speaks of are; and the log says so. */
   async sync(place: Place): Promise<void> {
     const { segment, length } = place
@@ -82,6 +90,11 @@ export class CommitLog {
       this.#mark(place)
       this.#marked = alone ? this.place : place
     }
+    await this.flush()
+  }
+
+  /** What was appended before the call is on the disk, but for the staged bytes it speaks of. */
+  async flush(): Promise<void> {
     const segments = [...this.#older, this.#current]
     const names = this.#namesChanged
     this.#namesChanged = false
@@ -135,13 +148,22 @@ export class CommitLog {
 interface Replayed {
   readonly found: ReadonlyMap<string, KeyRecord | undefined>
   readonly doubtful: ReadonlySet<string>
+  readonly touched: ReadonlySet<StageId>
   readonly numbers: readonly number[]
+}
+
+/** Where a change is, and whether it needs no doubt. */
+interface Change {
+  readonly segment: number
+  readonly end: Bytes
+  sure: boolean
 }
 
 function replay(folder: string, boot: string, log: Log): Replayed {
   const found = new Map<string, KeyRecord | undefined>()
   /** The last change of each key: where it is, and whether it may be doubted. */
-  const last = new Map<string, { segment: number; end: Bytes; sure: boolean }>()
+  const last = new Map<string, Change>()
+  const touched = new Map<StageId, Change>()
   const numbers = [...segmentsIn(folder)]
   for (const [index, number] of numbers.entries()) {
     const contents = readSegment(folder, number)
@@ -156,9 +178,10 @@ function replay(folder: string, boot: string, log: Log): Replayed {
         found.set(record.key, record)
         last.set(record.key, change)
       }
+      for (const stage of entry.d ?? []) touched.set(stage, { ...change })
       if (entry.s === undefined) continue
       const [segment, length] = entry.s
-      for (const one of last.values()) {
+      for (const one of [...last.values(), ...touched.values()]) {
         if (one.segment < segment || (one.segment === segment && one.end <= length)) one.sure = true
       }
     }
@@ -169,9 +192,11 @@ function replay(folder: string, boot: string, log: Log): Replayed {
     for (const one of beyond) setAside(folder, one)
     numbers.length = index + 1
   }
-  const doubtful = new Set<string>()
-  for (const [key, { sure }] of last) if (!sure) doubtful.add(key)
-  return { found, doubtful, numbers }
+  return { found, doubtful: unsure(last), touched: unsure(touched), numbers }
+}
+
+function unsure(changes: ReadonlyMap<string, Change>): ReadonlySet<string> {
+  return new Set([...changes].filter(([, { sure }]) => !sure).map(([name]) => name))
 }
 
 function setAside(folder: string, number: number): void {

@@ -10,8 +10,10 @@
  * After a kill: all that was committed and written is there.
  * After a power cut: records, staged bytes and maps are there as of the last resolved `sync` or later. Of later
  * commits a prefix is there (each whole or not at all); the bytes they speak of may not be. `doubtful` names
- * the keys such a commit concerned, so that recovery need not send what may be half a file. The order that gives
- * this: bytes, maps, names of staged files, then the log, and only what was synced goes into LMDB.
+ * the keys such a commit concerned, and those of staged files that were changed after the last sync, so that
+ * recovery need not send what may be half a file. The order that gives this: bytes, maps, names of staged files, then
+ * the log, and only what was synced goes into LMDB; and before a staged file is changed for the first time since
+ * a sync, the log on the disk says so.
  *
  * A full disk: a commit that finds no room leaves the log as it was. If LMDB finds none, the log is kept.
  */
@@ -25,6 +27,8 @@ import { makeFolder, prepareFolder, type JournalAbout } from './journal-folder.t
 import { bootId, takeLock, type Lock } from './journal-lock.ts'
 import type { Journal, JournalChange, Stage } from './journal.ts'
 import { RecordDb } from './record-db.ts'
+import { stagesOf } from './recovery.ts'
+import { SharedRun } from './shared-run.ts'
 import { Stages } from './stages.ts'
 
 export interface JournalOptions {
@@ -48,8 +52,8 @@ export interface JournalOptions {
 /** A journal, and what was found when it was opened. */
 export interface OpenedJournal extends Journal {
   /**
-   * Keys whose last commits were read back after the machine went down and were not synced before: the staged bytes they
-   * speak of may be missing in part. Empty after a kill. To be acted upon before the first `sync`, which takes
+   * Keys whose last commits were read back after the machine went down and were not synced before, or whose staged files
+   * were being changed then: their bytes may be missing in part. Empty after a kill. To be acted upon before the first `sync`, which takes
    * them for seen.
    */
   readonly doubtful: ReadonlySet<string>
@@ -70,18 +74,23 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   let db: RecordDb | undefined
   try {
     const folders = prepareFolder(options.folder, options.about)
+    db = new RecordDb(folders.records)
+    const log = await CommitLog.open(folders.log, options.boot ?? bootId(), options.log)
+    const flushing = new SharedRun(() => log.flush())
     const stages = new Stages({
       folder: folders.stages,
       limit: options.stagingLimit,
       keepFree: options.keepFree,
       openFiles: options.openFiles ?? OPEN_FILES,
+      announce: id => {
+        log.touch([id])
+        return flushing.run()
+      },
     })
-    db = new RecordDb(folders.records)
-    const log = await CommitLog.open(folders.log, options.boot ?? bootId(), options.log)
     if (log.unclean) stages.distrust()
     const journal = new LmdbJournal({ options, lock, stages, db, log })
     // What is doubtful stays in the log: it would not be, once it is in the database.
-    if (log.doubtful.size === 0) await journal.checkpoint()
+    if (journal.doubtful.size === 0) await journal.checkpoint()
     return journal
   } catch (error) {
     await db?.close()
@@ -107,14 +116,13 @@ class LmdbJournal implements OpenedJournal {
   #fresh: Map<string, KeyRecord | undefined>
   #checkpointing: Promise<void> | undefined
   #checkpointAt: Bytes
-  #syncing: Promise<void> | undefined
-  #nextSync: Promise<void> | undefined
+  readonly #syncing = new SharedRun(() => this.#syncNow())
   #closed = false
 
   constructor(parts: Parts) {
     this.#parts = parts
     this.#fresh = new Map(parts.log.found)
-    this.doubtful = parts.log.doubtful
+    this.doubtful = new Set([...parts.log.doubtful, ...this.#keysOf(parts.log.touched)])
     this.#checkpointAt = parts.options.checkpointEvery ?? CHECKPOINT_EVERY
   }
 
@@ -150,9 +158,7 @@ class LmdbJournal implements OpenedJournal {
 
   async sync(): Promise<void> {
     this.#check()
-    // A sync that runs may have passed what was written since; one that has not begun serves all who wait.
-    this.#nextSync ??= this.#syncAfter(this.#syncing)
-    await this.#nextSync
+    await this.#syncing.run()
   }
 
   checkpoint(): Promise<void> {
@@ -176,7 +182,7 @@ class LmdbJournal implements OpenedJournal {
     this.#check()
     const { stages, options } = this.#parts
     stages.remove(id)
-    if (!stages.manyRemoved || this.#syncing !== undefined) return
+    if (!stages.manyRemoved || this.#syncing.busy) return
     this.sync().catch((error: unknown) => options.log.warn('journal sync failed', { error }))
   }
 
@@ -211,23 +217,13 @@ class LmdbJournal implements OpenedJournal {
     lock.release()
   }
 
-  async #syncAfter(before: Promise<void> | undefined): Promise<void> {
-    await before?.catch(() => {})
-    const running = this.#syncNow()
-    this.#syncing = running
-    this.#nextSync = undefined
-    try {
-      await running
-    } finally {
-      if (this.#syncing === running) this.#syncing = undefined
-    }
-  }
-
   async #syncNow(): Promise<void> {
     const { stages, log } = this.#parts
     const place = log.place
     const removed = stages.takeRemoved()
     try {
+      // What is being changed right now may not be on the disk when this ends.
+      log.touch(stages.announceAnew())
       await stages.sync()
       await log.sync(place)
       await removed.delete()
@@ -255,6 +251,15 @@ class LmdbJournal implements OpenedJournal {
     } finally {
       this.#checkpointAt = log.length + every
     }
+  }
+
+  /** The keys whose content is in one of these staged files. */
+  #keysOf(stages: ReadonlySet<StageId>): string[] {
+    if (stages.size === 0) return []
+    const concerned = [...this.records()].filter(record =>
+      stagesOf(record).some(id => stages.has(id)),
+    )
+    return concerned.map(({ key }) => key)
   }
 
   #check(): void {

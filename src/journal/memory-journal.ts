@@ -128,6 +128,11 @@ export class MemoryJournal implements Journal {
     this.check()
   }
 
+  /** Whether it was closed or has crashed. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** For its stages: throws if the journal is closed or crashed. */
   check(): void {
     if (this.#closed) throw new FsError('EIO', 'the journal is closed')
@@ -212,20 +217,24 @@ class MemoryStage implements Stage {
   async write(from: Uint8Array, offset: Bytes): Promise<void> {
     if (from.length === 0) return
     this.#check()
-    this.#journal.reserve(from.length)
-    this.#step({ what: 'bytes', from, offset })
-    await this.#journal.pause()
-    this.#own({ start: offset, end: offset + from.length })
-    this.#changed()
+    await this.#change(async () => {
+      this.#journal.reserve(from.length)
+      this.#step({ what: 'bytes', from, offset })
+      await this.#journal.pause()
+      this.#own({ start: offset, end: offset + from.length })
+      this.#changed()
+    })
   }
 
   async truncate(size: Bytes): Promise<void> {
     this.#check()
     if (size === this.#size) return
-    if (size > this.#size) this.#journal.reserve(0)
-    await this.#journal.pause()
-    this.#step({ what: 'size', size })
-    this.#changed()
+    await this.#change(async () => {
+      if (size > this.#size) this.#journal.reserve(0)
+      await this.#journal.pause()
+      this.#step({ what: 'size', size })
+      this.#changed()
+    })
   }
 
   async fill(from: Uint8Array, offset: Bytes): Promise<void> {
@@ -233,13 +242,15 @@ class MemoryStage implements Stage {
     const range = { start: offset, end: Math.min(offset + from.length, this.baseLimit) }
     const gaps = missing(this.own, range)
     if (gaps.length === 0) return
-    this.#journal.reserve(from.length)
-    for (const { start, end } of gaps) {
-      const piece = from.subarray(start - offset, end - offset)
-      this.#step({ what: 'bytes', from: piece, offset: start })
-    }
-    await this.#journal.pause()
-    this.#own(range)
+    await this.#change(async () => {
+      this.#journal.reserve(from.length)
+      for (const { start, end } of gaps) {
+        const piece = from.subarray(start - offset, end - offset)
+        this.#step({ what: 'bytes', from: piece, offset: start })
+      }
+      await this.#journal.pause()
+      this.#own(range)
+    })
   }
 
   forgo(range: Range): void {
@@ -277,6 +288,21 @@ class MemoryStage implements Stage {
 
   #own(range: Range): void {
     if (ownAfter(this.#file.facts, range) !== this.own) this.#step({ what: 'own', range })
+  }
+
+  /** The disk knows of a change before it comes. */
+  async #change(run: () => Promise<void>): Promise<void> {
+    const first = this.#disk.changing(this.id)
+    try {
+      if (first) {
+        this.#journal.reserve(0)
+        await this.#journal.pause()
+        this.#disk.announce(this.id)
+      }
+      await run()
+    } finally {
+      if (!this.#journal.closed) this.#disk.changed(this.id)
+    }
   }
 
   #changed(): void {

@@ -7,13 +7,14 @@
  *   frame: u32 payload length, u32 crc32 of the payload, payload (JSON)   (little endian)
  *     {"p": [records put], "r": [keys removed]}   one commit, applied whole or not at all
  *     {"s": [segment, length]}                    all before this place, staged bytes included, is on the disk
+ *     {"d": [staged files]}                       these are about to be changed; on the disk before they are
  * The first frame that is cut short or whose crc does not fit ends the log: frames are a prefix of the commits.
  * Replaying a commit that the database has already is harmless, since each frame says what is, not what changes.
  */
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { KeyRecord } from '../core/state.ts'
+import type { KeyRecord, StageId } from '../core/state.ts'
 import type { Bytes } from '../core/types.ts'
 import { syncData, writeAllSync } from './file-io.ts'
 
@@ -26,6 +27,7 @@ export interface Entry {
   readonly p?: readonly KeyRecord[]
   readonly r?: readonly string[]
   readonly s?: readonly [segment: number, length: Bytes]
+  readonly d?: readonly StageId[]
 }
 
 /** A place in the log. */

@@ -7,7 +7,8 @@
  * - of each file a prefix of the operations since its last sync, of whose written bytes each piece may be missing (zeros,
  *   or what was there before); a file that was never synced may be gone.
  * Keys of commits that a power cut left though they were not synced are doubtful until the next sync of the records, or
- * a commit of theirs that no power cut takes.
+ * a commit of theirs that no power cut takes. So are those whose staged files were changed since the last sync: the disk
+ * is told before (`announce`), unless no record on it can name the file.
  * A staged file that was removed goes for good with the next sync of the records, so that no record that
  * a power cut brings back names one that is missing (unless its commit was never synced).
  */
@@ -15,6 +16,7 @@ import type { Random } from '../core/ports.ts'
 import type { KeyRecord, Source, StageId } from '../core/state.ts'
 import type { Bytes, Milliseconds, Range } from '../core/types.ts'
 import type { JournalChange } from './journal.ts'
+import { stagesOf } from './recovery.ts'
 import { SparseBytes } from './sparse-bytes.ts'
 import {
   afterFill,
@@ -44,6 +46,10 @@ interface SimulatedFile {
   /** Since the last sync; `before` counts those that are on the disk. */
   steps: Step[]
   before: number
+  /** Made or announced since the last sync began. */
+  announced: boolean
+  /** Changes under way. */
+  changing: number
 }
 
 function copyOf(state: FileState): FileState {
@@ -70,6 +76,8 @@ export class SimulatedDisk {
   #removed = new Map<StageId, SimulatedFile>()
   /** Of what is synced now. */
   #doubtful: ReadonlySet<string> = new Set()
+  /** Staged files that the disk knows to be changed since the last sync. */
+  #touched = new Set<StageId>()
   #count = 0
 
   get records(): ReadonlyMap<string, KeyRecord> {
@@ -100,12 +108,38 @@ export class SimulatedDisk {
     const id = `stage${this.#count++}`
     const facts = freshFacts(base)
     const live = { bytes: new SparseBytes(facts.size), facts, modified: now }
-    this.#files.set(id, { live, synced: undefined, steps: [], before: 0 })
+    this.#files.set(id, {
+      live,
+      synced: undefined,
+      steps: [],
+      before: 0,
+      announced: true,
+      changing: 0,
+    })
     return id
   }
 
   file(id: StageId): FileState | undefined {
     return this.#files.get(id)?.live
+  }
+
+  /** A change begins; whether `announce` must come first. Call `changed` after it. */
+  changing(id: StageId): boolean {
+    const file = this.#files.get(id)
+    if (file) file.changing++
+    return file?.announced === false
+  }
+
+  changed(id: StageId): void {
+    const file = this.#files.get(id)
+    if (file) file.changing--
+  }
+
+  announce(id: StageId): void {
+    const file = this.#files.get(id)
+    if (!file) return
+    file.announced = true
+    this.#touched.add(id)
   }
 
   step(id: StageId, step: Step): void {
@@ -144,8 +178,16 @@ export class SimulatedDisk {
     const state = new Map(this.#live)
     const upTo = this.#before + this.#commits.length
     const removed = [...this.#removed.keys()]
+    const touched = [...this.#touched]
+    const changing = new Set<StageId>()
+    for (const [id, file] of this.#files) {
+      file.announced = file.changing > 0
+      if (file.announced) changing.add(id)
+    }
     return () => {
       if (upTo < this.#before) return
+      for (const id of touched) this.#touched.delete(id)
+      for (const id of changing) this.#touched.add(id)
       this.#synced = state
       this.#doubtful = new Set()
       this.#commits = this.#commits.slice(upTo - this.#before)
@@ -157,6 +199,7 @@ export class SimulatedDisk {
   /** The process is killed: what it removed comes back if it was not gone for good. */
   kill(): void {
     for (const [id, file] of this.#removed) this.#files.set(id, file)
+    for (const file of this.#files.values()) Object.assign(file, { announced: false, changing: 0 })
     this.#removed = new Map()
   }
 
@@ -166,13 +209,20 @@ export class SimulatedDisk {
     for (const [id, file] of this.#files) {
       const left = afterPowerCut(file, random)
       if (left === undefined) this.#files.delete(id)
-      else this.#files.set(id, { live: left, synced: copyOf(left), steps: [], before: 0 })
+      else {
+        const fresh = { steps: [], before: 0, announced: false, changing: 0 }
+        this.#files.set(id, { live: left, synced: copyOf(left), ...fresh })
+      }
     }
     const kept = this.#commits.slice(0, Math.floor(random() * (this.#commits.length + 1)))
     for (const change of kept) put(this.#synced, change)
     this.#live = new Map(this.#synced)
     this.#commits = []
-    this.#doubtful = new Set([...this.#doubtful, ...kept.flatMap(keysOf)])
+    const torn = [...this.#live.values()].filter(record =>
+      stagesOf(record).some(id => this.#touched.has(id)),
+    )
+    const keys = [...kept.flatMap(keysOf), ...torn.map(({ key }) => key)]
+    this.#doubtful = new Set([...this.#doubtful, ...keys])
   }
 }
 

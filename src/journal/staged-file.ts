@@ -35,6 +35,8 @@ export interface StageContext {
   readonly path: string
   readonly descriptors: Descriptors
   readonly space: StagingSpace
+  /** Before bytes change; call what it answers when they have. Rejects with Node's errors. */
+  changing(): Promise<() => void>
   /** Bytes, map or (`names`) the folder have changed since they were last synced. */
   changed(stage: StagedFile, names: boolean): void
   /** The names of the stage's files are on the disk. */
@@ -260,7 +262,9 @@ export class StagedFile implements Stage {
     this.#check()
     const { space } = this.#context
     space.reserve(bytes)
+    let end: (() => void) | undefined
     try {
+      end = await this.#announced()
       await this.#use('writing a staged file', async fd => {
         this.#payLimit()
         try {
@@ -276,6 +280,15 @@ export class StagedFile implements Stage {
     } finally {
       space.done(bytes)
       if (!this.#gone) this.#context.changed(this, false)
+      end?.()
+    }
+  }
+
+  async #announced(): Promise<() => void> {
+    try {
+      return await this.#context.changing()
+    } catch (error) {
+      throw diskError(error, 'committing to the journal')
     }
   }
 

@@ -25,16 +25,26 @@ const MUCH: Bytes = 64 << 20
 
 export interface StagesOptions extends SpaceOptions {
   readonly openFiles: number
+  /**
+   * Called before the first change of a staged file since a sync began; resolves when the disk knows that it is being
+   * changed. May throw Node's errors.
+   */
+  announce(id: StageId): Promise<void>
 }
 
 export class Stages {
   readonly space: StagingSpace
   readonly #folder: string
   readonly #descriptors: Descriptors
+  readonly #announce: StagesOptions['announce']
   readonly #prefix = randomBytes(5).toString('hex')
   readonly #open = new Map<StageId, { stage: StagedFile; users: number }>()
   #dirty = new Map<StageId, StagedFile>()
   #distrusted = new Set<StageId>()
+  /** Made or announced since the last sync began. */
+  #announced = new Set<StageId>()
+  /** Changes under way. */
+  readonly #changing = new Map<StageId, number>()
   /** Made in this run, and no sync has begun since: no record on the disk is sure to name one. */
   readonly #neverSynced = new Set<StageId>()
   #removed: StageId[] = []
@@ -47,6 +57,7 @@ export class Stages {
     this.#folder = options.folder
     this.space = new StagingSpace(options)
     this.#descriptors = new Descriptors(options.openFiles)
+    this.#announce = id => options.announce(id)
     try {
       const names = new Set(readdirSync(options.folder))
       for (const name of names) {
@@ -68,6 +79,8 @@ export class Stages {
     this.space.set(id, 0)
     this.#namesChanged = true
     this.#neverSynced.add(id)
+    // No record that is on the disk names it.
+    this.#announced.add(id)
     this.#dirty.set(id, stage)
     this.#open.set(id, { stage, users: 1 })
     return stage
@@ -90,6 +103,7 @@ export class Stages {
     this.#open.delete(id)
     this.#dirty.delete(id)
     this.#distrusted.delete(id)
+    this.#announced.delete(id)
     const bytes = this.space.remove(id)
     if (!this.#neverSynced.delete(id)) {
       this.#removed.push(id)
@@ -144,6 +158,12 @@ export class Stages {
         this.space.leaving(-bytes)
       },
     }
+  }
+
+  /** A sync begins: answers the staged files that are being changed, which are to be announced with it. */
+  announceAnew(): readonly StageId[] {
+    this.#announced = new Set(this.#changing.keys())
+    return [...this.#announced]
   }
 
   /** All bytes and names so far are on the disk. What fails stays to be synced. */
@@ -210,6 +230,7 @@ export class Stages {
       path: join(this.#folder, id),
       descriptors: this.#descriptors,
       space: this.space,
+      changing: () => this.#begin(id),
       changed: (stage, names) => {
         this.#dirty.set(id, stage)
         if (names) this.#namesChanged = true
@@ -219,6 +240,24 @@ export class Stages {
         if (this.#namesChanged) await syncFolder(this.#folder)
       },
       released: () => this.#released(id),
+    }
+  }
+
+  /** Before a change: resolves when it may be made; call what it answers after it. */
+  async #begin(id: StageId): Promise<() => void> {
+    this.#changing.set(id, (this.#changing.get(id) ?? 0) + 1)
+    const end = () => {
+      const left = this.#changing.get(id)! - 1
+      if (left > 0) this.#changing.set(id, left)
+      else this.#changing.delete(id)
+    }
+    try {
+      if (!this.#announced.has(id)) await this.#announce(id)
+      this.#announced.add(id)
+      return end
+    } catch (error) {
+      end()
+      throw error
     }
   }
 

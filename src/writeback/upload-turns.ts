@@ -55,6 +55,7 @@ export class UploadTurns {
 
   async #abort(state: KeyState): Promise<void> {
     const { agenda, uploads, failures } = this.#ports
+    const { upload } = state
     agenda.occupy(state)
     const failure = await uploads.abort(state).then(
       () => undefined,
@@ -64,7 +65,8 @@ export class UploadTurns {
     if (this.#isOver(state)) return
     try {
       if (failure?.passing) return failures.failed(state, failure)
-      this.#forget(state, failure?.message)
+      // With another file the key has got that one's upload meanwhile.
+      if (state.upload === upload) this.#forget(state, failure?.message)
       agenda.schedule(state, state.due)
     } catch (error) {
       failures.failed(state, error)

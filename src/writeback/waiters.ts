@@ -87,18 +87,20 @@ export async function sendAll(
 ): Promise<void> {
   for (let states = left(); states.length > 0; states = left().filter(({ parked }) => !parked)) {
     let refused = false
-    await flush(states.map(({ key }) => key)).catch((error: unknown) => {
+    const asked = new Set(states.map(({ key }) => key))
+    await flush([...asked]).catch((error: unknown) => {
       refused = error instanceof StoreError && !error.passing
     })
     if (signal?.aborted === true) return
     // Nothing more comes of what waits behind that: asked again at once, it would be refused at once.
-    if (refused && left().every(isStuck)) return
+    if (refused && left().every(state => isStuck(state, asked))) return
   }
 }
 
-/** Refused for good, or not even tried, since others that were refused have to go first. */
-function isStuck({ parked, failures, busy }: Readonly<KeyState>): boolean {
-  return parked !== undefined || (failures === 0 && !busy)
+/** Refused for good, or asked for and not even tried, since others that were refused have to go first. */
+function isStuck(state: Readonly<KeyState>, asked: ReadonlySet<Key>): boolean {
+  const { key, parked, failures, busy } = state
+  return parked !== undefined || (asked.has(key) && failures === 0 && !busy)
 }
 
 /** Resolves when `work` is done, one way or another, when the time is over, or when `signal` says so. */

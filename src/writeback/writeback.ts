@@ -346,11 +346,8 @@ export class WriteBack {
     state.stored = stored
     state.sending = false
     state.sent = []
-    if (isSettled(state)) {
-      this.#ledger.commit([], [key])
-      this.#remove(state)
-      resolveWaiters(state, Infinity)
-    } else this.#ledger.save(state)
+    if (isSettled(state)) this.#settle(state, undefined, undefined)
+    else this.#ledger.save(state)
   }
 
   /** Bytes of the largest file that travels whole. */
