@@ -3,7 +3,6 @@ import type { Clock } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { Desired } from '../core/state.ts'
 import type { Agenda } from './agenda.ts'
-import { deleteRest } from './deletes.ts'
 import type { ExecutorPorts } from './executor.ts'
 import type { Failures } from './failures.ts'
 import type { KeyState } from './key-state.ts'
@@ -20,8 +19,6 @@ export interface BlockedPorts {
   readonly failures: Failures
   readonly executor: ExecutorPorts
   readonly clock: Clock
-  /** How long a closed file rests. */
-  readonly rest: Milliseconds
   /** The state's content is in a staged file now. Throws FsError. */
   fetched(state: KeyState, desired: Desired): void
 }
@@ -35,11 +32,9 @@ export class Blocked {
 
   /** Others need its content: they go first, as urgently as it. */
   wait(state: KeyState, on: readonly Key[]): void {
-    const { ledger, agenda, failures, clock, rest } = this.#ports
+    const { ledger, agenda, failures, clock } = this.#ports
     const { states } = ledger
-    // A delete rests for a moment only; a file that was renamed does for as long as any.
-    const more = state.desired.is === 'absent' ? Math.max(0, rest - deleteRest(rest)) : 0
-    const due = Math.max(state.due + more, clock.now())
+    const due = Math.max(state.due, clock.now())
     if (circleThrough(state.key, key => this.#waitsOn(key)) !== undefined) {
       const other = states.get(on[0]!)
       if (other && !other.busy) void this.#break(other)

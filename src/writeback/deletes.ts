@@ -14,7 +14,7 @@ export interface DeletesPorts {
   readonly store: ObjectStore
   readonly states: KeyStates
   readonly clock: Clock
-  /** How long a closed file rests. */
+  /** How long no further delete must come before an unfilled request goes. */
   readonly rest: Milliseconds
   /** Called before a request leaves: marks the keys busy and sending, durably. May throw. */
   readonly began: (states: readonly KeyState[]) => void
@@ -22,15 +22,7 @@ export interface DeletesPorts {
   readonly done: (state: KeyState, error: unknown) => void
 }
 
-/**
- * How long no further delete must come before an unfilled request goes, where a closed file rests for `rest`: less,
- * since a program that makes the name anew does it at once.
- */
-export function deleteRest(rest: Milliseconds): Milliseconds {
-  return Math.max(100, rest / 10)
-}
-
-/** No delete is held longer than this for the sake of company. */
+/** No delete is held longer than this, or the rest if that is longer, for the sake of company. */
 const LONGEST: Milliseconds = 10_000
 /** While other keys are still being copied elsewhere before they go (a renamed directory), one is held so long for them. */
 const COPYING: Milliseconds = 500
@@ -67,8 +59,8 @@ export class Deletes {
   due(state: KeyState, later: (due: Milliseconds) => void): void {
     const { clock, rest } = this.#ports
     const now = clock.now()
-    const wait = this.#lastAdded + deleteRest(rest)
-    const urgent = state.waiters.length > 0 || now - state.since > LONGEST
+    const wait = this.#lastAdded + rest
+    const urgent = state.waiters.length > 0 || now - state.since > Math.max(LONGEST, rest)
     if (!urgent && now < wait) return later(wait)
     if (this.#othersFollow(now)) {
       this.#heldSince ??= now

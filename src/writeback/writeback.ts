@@ -11,7 +11,7 @@ import type { Bytes, Key, Milliseconds } from '../core/types.ts'
 import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Blocked } from './blocked.ts'
-import { deleteRest, Deletes } from './deletes.ts'
+import { Deletes } from './deletes.ts'
 import { compareFirst, run, type Finish } from './executor.ts'
 import type { ExecutorPorts } from './executor.ts'
 import { Failures } from './failures.ts'
@@ -79,8 +79,10 @@ export class WriteBack {
       },
     })
     this.#deletes = new Deletes({
-      ...options,
+      store: options.store,
       states,
+      clock: options.clock,
+      rest: Math.max(100, options.rest),
       began: batch => this.#beginAll(batch),
       done: (state, error) => this.#finish(state, { stored: undefined, error }),
     })
@@ -225,7 +227,6 @@ export class WriteBack {
   }
 
   #restOf(key: Key): Milliseconds {
-    if (this.#ledger.states.get(key)?.desired.is === 'absent') return deleteRest(this.#o.rest)
     return isTemporaryName(key) ? this.#o.temporaryRest : this.#o.rest
   }
 

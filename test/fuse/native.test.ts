@@ -3,7 +3,7 @@ import { readFile, rename, chmod, open, readdir, writeFile } from 'node:fs/promi
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { noFuse, sh, temporary } from '../support/mounted.ts'
+import { noFuse, noOrdinaryUser, sh, temporary } from '../support/mounted.ts'
 import { code, runRules, setUpWith } from './rule.ts'
 import './rules.ts'
 
@@ -61,24 +61,20 @@ t.test('rule 13: renaming over an open file', options, async t => {
   t.same(await readdir(folder), ['b'])
 })
 
-t.test(
-  'an ordinary user',
-  { skip: skip || (process.getuid?.() === 0 ? false : 'needs root to become one') },
-  async t => {
-    const mode = statSync('/dev/fuse').mode & 0o777
-    await chmod('/dev/fuse', 0o666)
-    t.teardown(() => chmod('/dev/fuse', mode))
-    const folder = temporary(t)
-    await sh(`chmod 755 ${folder}; mkdir m; chown nobody . m`, folder)
-    const script = new URL('../support/memory-mount.js', import.meta.url).pathname
-    const result = await sh(
-      // Without tap's loader, which writes into the project.
-      `NODE_OPTIONS= setpriv --reuid=nobody --regid=nogroup --clear-groups bash -c '
+t.test('an ordinary user', { skip: skip || noOrdinaryUser() }, async t => {
+  const mode = statSync('/dev/fuse').mode & 0o777
+  await chmod('/dev/fuse', 0o666)
+  t.teardown(() => chmod('/dev/fuse', mode))
+  const folder = temporary(t)
+  await sh(`chmod 755 ${folder}; mkdir m; chown nobody . m`, folder)
+  const script = new URL('../support/memory-mount.js', import.meta.url).pathname
+  const result = await sh(
+    // Without tap's loader, which writes into the project.
+    `NODE_OPTIONS= setpriv --reuid=nobody --regid=nogroup --clear-groups bash -c '
        (sleep 2; echo unmount; sleep 1) | ${process.execPath} ${script} ${folder}/m > out 2>&1 &
        for n in $(seq 50); do mountpoint -q m && break; sleep 0.1; done
        stat -f -c %T m; echo hi > m/f; cat m/f; stat -c %U m/f; wait; tail -1 out'; ls m/f 2>&1 | grep -o 'No such'`,
-      folder,
-    )
-    t.match(result, { out: 'fuseblk\nhi\nnobody\nunmounted\nNo such\n' })
-  },
-)
+    folder,
+  )
+  t.match(result, { out: 'fuseblk\nhi\nnobody\nunmounted\nNo such\n' })
+})

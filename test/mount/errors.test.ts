@@ -114,7 +114,11 @@ await onServers('what could not be sent survives the mount', async (t, session) 
   proxy.clear()
   const again = await mount({ work: m.work })
   t.equal(await again.sh('cat f g; ls'), 'after\nnew\nd\nf\ng\n')
-  await until('it arrives', async () => (await client.keys()).join() === 'd/,f,g')
+  await until('it arrives', async () => {
+    return (
+      (await client.keys()).join() === 'd/,f,g' && (await client.get('f')).toString() === 'after\n'
+    )
+  })
   t.equal((await client.get('f')).toString(), 'after\n')
   await again.sh('echo killed >k; rm g')
   await again.kill9({ leave: true })

@@ -115,7 +115,7 @@ await onServers('an editor leaves nothing temporary', async (t, { mount, proxy, 
   const m = await mount({ args: ['--fsync=journal'] })
   await client.put('text', 'old\n')
   proxy.reset()
-  const vim = 'HOME=/nonexistent vim -N -u NONE -i NONE -n -es'
+  const vim = 'HOME=/nonexistent $(command -v vim || command -v vim.tiny) -N -u NONE -i NONE -n -es'
   await m.sh(`${vim} -c '%s/old/new/' -c wq text`)
   await flush(m)
   t.equal((await client.get('text')).toString(), 'new\n')

@@ -10,6 +10,15 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { LinkOptions } from '../../src/fuse/link.ts'
 
+/** Why no program of this project can be run as an ordinary user, as a reason for `{ skip }`; false when it can. */
+export function noOrdinaryUser(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root to become one'
+  const nobody = ['--reuid=nobody', '--regid=nogroup', '--clear-groups']
+  const script = fileURLToPath(import.meta.url)
+  const found = spawnSync('setpriv', [...nobody, 'test', '-r', script])
+  return found.status === 0 ? false : 'only root may enter the folder that the project is in'
+}
+
 /** A reason to leave mount tests out, or false. */
 export function noFuse(): string | false {
   try {

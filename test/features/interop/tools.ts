@@ -6,15 +6,17 @@ import { TIME, TOUCH, type Scene } from './scene.ts'
 
 export async function aws(t: Test, { bucket, tool, ours, flush }: Scene) {
   await tool(`printf '<p>aws</p>' > page.html; mkdir -p tree/sub; printf x > tree/sub/f
-    aws s3 cp page.html s3://${bucket}/ --metadata k=v --cache-control max-age=1
-    aws s3 sync tree s3://${bucket}/tree`)
+    aws --endpoint-url $AWS_ENDPOINT_URL s3 cp page.html s3://${bucket}/ --metadata k=v --cache-control max-age=1
+    aws --endpoint-url $AWS_ENDPOINT_URL s3 sync tree s3://${bucket}/tree`)
   t.equal(await ours('cat page.html'), '<p>aws</p>')
   t.equal(await ours('getfattr --only-values -n user.k page.html'), 'v')
   t.match(await ours('getfattr --only-values -n pail.content-type page.html'), /html/)
   t.equal(await ours('cat tree/sub/f'), 'x')
   await ours('head -c 12000000 /dev/urandom > big; mkdir tree/empty; printf y > tree/ours')
   await flush()
-  await tool(`aws s3 cp --quiet s3://${bucket}/big big; aws s3 sync s3://${bucket}/tree tree`)
+  await tool(
+    `aws --endpoint-url $AWS_ENDPOINT_URL s3 cp --quiet s3://${bucket}/big big; aws --endpoint-url $AWS_ENDPOINT_URL s3 sync s3://${bucket}/tree tree`,
+  )
   t.equal(await tool('md5sum < big'), await ours('md5sum < big'), 'a file in parts')
   t.equal(await tool('cat tree/ours'), 'y')
   await ours('rm -r big page.html tree')

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import { chmod, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { sh } from '../../support/mounted.ts'
+import { noOrdinaryUser, sh } from '../../support/mounted.ts'
 import { code, setUpWith } from '../rule.ts'
 import { noDirect } from './support.ts'
 
@@ -165,7 +165,7 @@ print(os.fstat(f.fileno()).st_size, os.pread(f.fileno(), 7, 0))
   )
 })
 
-t.test('an ordinary user is told', options, async t => {
+t.test('an ordinary user is told', { skip: noDirect() || noOrdinaryUser() }, async t => {
   const { folder } = await setUp(t)
   await mkdir(join(folder, 'd'))
   const script = new URL('../../support/memory-mount.js', import.meta.url).pathname
