@@ -294,13 +294,19 @@ export class ReferenceModel {
       if (old.kind !== 'directory') throw new Refusal('ENOTDIR')
       if (old.children.size > 0) throw new Refusal('ENOTEMPTY')
     } else if (old?.kind === 'directory') throw new Refusal('EISDIR')
-    this.#remove(from.dir, from.name)
+    from.dir.children.delete(from.name)
     target.dir.children.set(target.name, entry)
     target.dir.mtime = this.#span
+    this.#lost(from.dir)
   }
 
   #remove(dir: DirEntry, name: string): void {
     dir.children.delete(name)
+    this.#lost(dir)
+  }
+
+  /** A child has left. Where another came in its stead, as by a new name in the same directory, nothing vanishes. */
+  #lost(dir: DirEntry): void {
     dir.mtime = this.#span
     if (dir.children.size === 0) dir.marked = true
   }
