@@ -15,6 +15,7 @@ import type { MountControl } from '../control/api.ts'
 import type { FileSystem } from '../fs/api.ts'
 import { createFileSystem } from '../fs/filesystem.ts'
 import { openJournal } from '../journal/lmdb-journal.ts'
+import { steadyClock } from '../observe/clock.ts'
 import type { Counters } from '../observe/metrics.ts'
 import { keepExtras } from '../store/kept-extras.ts'
 import { withRetry } from '../store/retry.ts'
@@ -63,11 +64,12 @@ const TEMPORARY_REST: Milliseconds = 300_000
 
 export const compose: Compose = async (config, { log, clock, folder }) => {
   const ports = { clock, random: Math.random, log }
+  const steady = { ...ports, clock: steadyClock }
   const raw = keepExtras(
     await openStore(config.source, config.store, { ...ports, env: process.env }),
   )
   const { readTimeout } = config.store
-  const store = withRetry(raw, { ...ports, attempts: 100, deadline: readTimeout })
+  const store = withRetry(raw, { ...steady, attempts: 100, deadline: readTimeout })
   const reader = new CachedReader({
     ...ports,
     store: raw,
@@ -84,7 +86,8 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
   })
   const staged = new StagedFiles(journal, partLayout(undefined, raw.limits, config.partSize))
   const writeBack = new WriteBack({
-    ...ports,
+    ...steady,
+    wall: clock,
     store: raw,
     reader,
     journal,
@@ -110,7 +113,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
   const tidying = config.readOnly ? undefined : new Tidying({ ...ports, store: raw, writeBack })
   return {
     fs,
-    control: new WriteBackControl(context),
+    control: new WriteBackControl(context, steadyClock),
     probe: () => raw.probe(''),
     drain: (limit, signal) => writeBack.drain(limit, signal),
     close: async () => {

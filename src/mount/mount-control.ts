@@ -10,6 +10,7 @@ import type {
 import { reasonText } from '../core/error-text.ts'
 import { FsError, hintOf, toFsError } from '../core/errors.ts'
 import { keyOf, namesOf } from '../core/key-name.ts'
+import type { Clock } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
 import type { FsContext } from '../fs/context.ts'
 import type { KeyState } from '../writeback/key-state.ts'
@@ -19,9 +20,12 @@ const MOST_ITEMS = 200
 
 export class WriteBackControl implements MountControl {
   readonly #ctx: FsContext
+  readonly #steady: Clock
 
-  constructor(ctx: FsContext) {
+  /** `steady`: the write-back's clock. */
+  constructor(ctx: FsContext, steady: Clock) {
     this.#ctx = ctx
+    this.#steady = steady
   }
 
   status(): WritebackStatus {
@@ -93,10 +97,15 @@ export class WriteBackControl implements MountControl {
             ? 'retrying'
             : 'waiting',
       bytes: this.#bytes(state),
-      since: state.since,
+      since: this.#wall(state.since),
       ...(reason === undefined ? {} : { reason }),
       ...(reason === undefined || hint === undefined ? {} : { hint }),
     }
+  }
+
+  /** A time of the write-back, by the machine's clock as it is now. */
+  #wall(at: Milliseconds): Milliseconds {
+    return this.#ctx.clock.now() - (this.#steady.now() - at)
   }
 
   #bytes({ desired }: Readonly<KeyState>): number {
@@ -108,7 +117,7 @@ export class WriteBackControl implements MountControl {
     const text = reasonOf(state)
     if (text === undefined) return []
     const hint = state.lastError && hintOf(state.lastError)
-    const at = state.parked?.at ?? state.failingSince
+    const at = this.#wall(state.parked?.at ?? state.failingSince)
     return [{ path: pathOf(state.key), at, text, ...(hint === undefined ? {} : { hint }) }]
   }
 }

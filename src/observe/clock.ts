@@ -1,4 +1,4 @@
-/** The real clock: the only place where the process's time and timers become `Clock`. */
+/** The real clocks: the only place where the process's time and timers become `Clock`. */
 import type { Clock, Timer } from '../core/ports.ts'
 import type { Milliseconds } from '../core/types.ts'
 
@@ -11,4 +11,10 @@ export const realClock: Clock = {
     const timer = setTimeout(then, Math.min(Math.max(0, delay), LONGEST))
     return { cancel: () => clearTimeout(timer) }
   },
+}
+
+/** Goes on evenly when the machine's clock is set: for due times and what is measured from them. */
+export const steadyClock: Clock = {
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  after: (delay, then) => realClock.after(delay, then),
 }

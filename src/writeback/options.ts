@@ -34,7 +34,10 @@ export type ConflictEnd = 'ours' | 'kept' | 'stuck'
 
 export interface WriteBackOptions extends Omit<ExecutorPorts, 'uploads'> {
   readonly journal: Journal
+  /** Steady: were it set back, all that waits would wait for so much longer. */
   readonly clock: Clock
+  /** The time that servers have too. */
+  readonly wall: Clock
   readonly random: Random
   readonly log: Log
   /** How long a closed file rests before it is sent. */

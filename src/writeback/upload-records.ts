@@ -24,7 +24,8 @@ export interface UploadRecordsPorts extends PartPorts {
   readonly journal: Journal
   readonly staged: StagedFiles
   readonly states: KeyStates
-  readonly clock: Clock
+  /** What is noted is read by later daemons, and compared with the server's times. */
+  readonly wall: Clock
   readonly agenda: Agenda
 }
 
@@ -41,7 +42,7 @@ export class UploadRecords {
   /** An upload for the staged file is asked for under `key` when this resolves: no power cut forgets it. Rejects with FsError. */
   async beginning(key: Key, staged: Staged): Promise<void> {
     this.#beginning.add(staged.id)
-    const at = this.#ports.clock.now()
+    const at = this.#ports.wall.now()
     const state = this.#owner(staged.id)
     if (state) this.#set(state, { key, id: '', stage: staged.id, at })
     await this.#ports.journal.sync()
@@ -107,7 +108,7 @@ export class UploadRecords {
 
   /** Frees what the server holds. Rejects with StoreError; the record is kept then. */
   async abort(state: KeyState): Promise<void> {
-    const { store, staged, clock } = this.#ports
+    const { store, staged, wall } = this.#ports
     const record = state.upload
     if (!record) return
     const file = staged.find(record.stage)
@@ -115,7 +116,7 @@ export class UploadRecords {
     if (file && running) file.upload = undefined
     const parts = (await running?.stop()) ?? []
     if (record.id !== '') return store.abortUpload(record, parts)
-    const since = (record.at ?? clock.now()) - SKEW
+    const since = (record.at ?? wall.now()) - SKEW
     for (const found of await store.listUploads(record.key)) {
       if (found.key === record.key && found.started >= since) await store.abortUpload(found, [])
     }

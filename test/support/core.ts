@@ -41,6 +41,8 @@ export interface CoreOptions {
   readonly random?: Random
   /** What the parts see of the clock; for a simulator that counts and stops timers. */
   readonly time?: Clock
+  /** The write-back's clock, where `time` is set in between. */
+  readonly steady?: Clock
   readonly store?: Partial<MemoryStoreOptions>
   readonly faults?: Partial<FaultOptions>
   /** Put around the counted store: to watch what arrives. */
@@ -92,6 +94,8 @@ export class Core {
     const reader = this.#reader
     this.writeBack = new WriteBack({
       ...ports,
+      clock: options.steady ?? clock,
+      wall: clock,
       store: raw,
       reader,
       journal,
