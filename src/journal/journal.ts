@@ -34,7 +34,10 @@ export interface Journal {
   stages(): readonly StageId[]
   /** Keys of changes that a power cut left though they were not synced: their staged bytes may not be whole. */
   readonly doubtful?: ReadonlySet<string>
-  /** Keys whose records were found unreadable by `records`: their staged files look like left-overs and are none. */
+  /**
+   * Keys whose records were found unreadable by `records`, and a database that is lost: their staged files look like
+   * left-overs and are none.
+   */
   readonly damaged?: ReadonlySet<string>
   /** Bytes that staged files take on disk, as counted by the journal. */
   readonly staged: Bytes

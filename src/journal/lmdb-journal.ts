@@ -26,6 +26,7 @@ import { diskError } from './disk-error.ts'
 import { makeFolder, prepareFolder, type JournalAbout } from './journal-folder.ts'
 import { bootId, takeLock, type Lock } from './journal-lock.ts'
 import type { Journal, JournalChange, Stage } from './journal.ts'
+import { lostRecords } from './record-check.ts'
 import { RecordDb } from './record-db.ts'
 import { stagesOf } from './recovery.ts'
 import { SharedRun } from './shared-run.ts'
@@ -74,6 +75,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
   let db: RecordDb | undefined
   try {
     const folders = prepareFolder(options.folder, options.about)
+    const lost = lostRecords(folders)
     db = new RecordDb(folders.records)
     const log = await CommitLog.open(folders.log, options.boot ?? bootId(), options.log)
     const flushing = new SharedRun(() => log.flush())
@@ -89,6 +91,13 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
     })
     if (log.unclean) stages.distrust()
     const journal = new LmdbJournal({ options, lock, stages, db, log })
+    for (const file of lost) {
+      journal.damaged.add(file)
+      options.log.error(
+        'a database of the journal is lost: staged files that nothing names are kept',
+        { file },
+      )
+    }
     // What is doubtful stays in the log: it would not be, once it is in the database.
     if (journal.doubtful.size === 0) await journal.checkpoint()
     return journal

@@ -12,6 +12,7 @@
 import { createHash } from 'node:crypto'
 import { open, type RootDatabase } from 'lmdb'
 import type { KeyRecord } from '../core/state.ts'
+import { checkRecords } from './record-check.ts'
 
 const VALUE_FORMAT = 1
 /** lmdb-js allows 1,978 bytes. */
@@ -51,7 +52,7 @@ export class RecordDb {
   /** Set once LMDB failed: it may refuse everything until it is opened again. */
   #failed = false
 
-  /** Opens or makes it. Throws LMDB's errors. */
+  /** Opens or makes it. Throws FsError EIO where it is damaged, LMDB's errors. */
   constructor(path: string) {
     this.#path = path
     this.#db = this.#opened()
@@ -103,6 +104,7 @@ export class RecordDb {
   }
 
   #opened(): RootDatabase<Buffer, Buffer> {
+    checkRecords(this.#path)
     const options = {
       path: this.#path,
       encoding: 'binary' as const,
