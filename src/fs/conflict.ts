@@ -34,13 +34,12 @@ export async function resolveConflict(
   const node = ctx.unsettled.get(key)
   const before = sourceOf(state.desired)?.etag
   let gone = await lacksSource(ctx, key, head, state.desired)
-  // A request of our own that made a new version of the source has ended meanwhile: it comes from that now.
-  if (sourceOf(state.desired)?.etag !== before) return 'ours'
-  if (gone && (await sourceMoved(ctx, key))) return 'ours'
-  if (ctx.writeBack.get(key) !== state) return 'ours'
+  // At any await: a request of our own that made a new version of the source may have ended. It comes from that now.
+  const isOther = () => ctx.writeBack.get(key) !== state || sourceOf(state.desired)?.etag !== before
+  if (isOther() || (gone && (await sourceMoved(ctx, key))) || isOther()) return 'ours'
   if (gone && !ours && node && !isDir(node) && node.parent && node.content.is === 'staged') {
     const lost = await salvage(ctx, node)
-    if (ctx.writeBack.get(key) !== state || ctx.unsettled.get(key) !== node) return 'ours'
+    if (isOther() || ctx.unsettled.get(key) !== node) return 'ours'
     if (lost.length > 0) {
       keepBoth(ctx, node, head, error, lost)
       return 'kept'
