@@ -13,6 +13,7 @@ import type { Random } from '../../src/core/ports.ts'
 import { MemoryJournal } from '../../src/journal/memory-journal.ts'
 import type { FaultRates } from '../../src/store/memory/faults.ts'
 import type { MemoryStoreOptions } from '../../src/store/memory/options.ts'
+import { sourceOf } from '../../src/writeback/plan.ts'
 import { objectOf } from '../support/bucket-view.ts'
 import { Core, TINY } from '../support/core.ts'
 import {
@@ -347,8 +348,11 @@ export class World {
     await this.#core.drain()
     // What the journal of before says is to be made from what the bucket of now has not any more: a person removes it.
     const left = [...this.#core.context.writeBack.all()]
-    for (const { key, parked } of left) {
-      if (parked?.kind === 'not-found') await this.#core.unlink(key)
+    for (const { key, parked, desired } of left) {
+      const source = parked && sourceOf(desired)
+      if (!source) continue
+      const head = await this.#memory.head(source.key).catch(() => undefined)
+      if (head?.etag !== source.etag) await this.#core.unlink(key)
     }
     const found = await this.#clock.run(modelOf(this.#core))
     for (const path of this.#safe) {
