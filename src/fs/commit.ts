@@ -106,7 +106,7 @@ export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
 /** The change that takes a child's object away. Where it was its directory's marker too, that becomes an empty one. */
 export function goneOf(ctx: FsContext, dir: DirNode, child: Node): Change {
   const stored = storedOf(child)
-  if (child.key !== dir.key) return { key: child.key, desired: ABSENT, stored }
+  if (child.key !== dir.key) return { key: child.key, desired: ABSENT, stored, open: false }
   dir.meta ??= freshMeta(ctx, dir)
   return { ...changeOf(dir, stored), open: false }
 }

@@ -62,8 +62,9 @@ async function readNow(
   into: Uint8Array,
   offset: Bytes,
 ): Promise<Bytes> {
-  const { content } = handle.node
-  if (content.is === 'stored') {
+  const { content, parent, generation } = handle.node
+  const former = !parent && handle.version !== undefined && handle.generation !== generation
+  if (content.is === 'stored' || former) {
     return readStored(ctx, handle, into, offset)
   }
   if (content.is === 'inline') {
@@ -214,6 +215,7 @@ async function stagedOf(ctx: FsContext, node: FileNode): Promise<Staged> {
       used = true
       return staged
     } catch (error) {
+      if (node.content !== content) continue
       if (error instanceof StoreError && error.kind === 'changed') node.seenAt = 0
       throw error
     } finally {

@@ -11,7 +11,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { ObjectStore } from '../store/store.ts'
 import type { StagedFiles } from '../writeback/staged.ts'
 import type { WriteBack } from '../writeback/writeback.ts'
-import { isDir, type DirNode, type Node } from './node.ts'
+import { isDir, type DirNode, type FileNode, type Node } from './node.ts'
 import type { Keeping } from './kept.ts'
 import type { Recent } from './recent.ts'
 
@@ -52,6 +52,8 @@ export interface FsContext extends FsParts {
   readonly inodes: Map<Ino, Node>
   /** The node of each key with a record that says present. */
   readonly unsettled: Map<Key, Node>
+  /** Open files without a name, but those whose bytes could not be kept. */
+  readonly unnamed: Set<FileNode>
   readonly recent: Recent
   readonly keeping: Keeping
   /** Paths of files kept beside a newer version since the mount began. */

@@ -5,12 +5,16 @@ import type { WriteBackEvents } from '../writeback/writeback.ts'
 import type { FsContext } from './context.ts'
 import { resolveConflict } from './conflict.ts'
 import { isDir, type FileNode } from './node.ts'
+import { followUnnamed, isNeeded, keepUnnamed } from './unnamed.ts'
 
 export function eventsOf(ctx: FsContext): WriteBackEvents {
   return {
     settled: (key, stored, meta) => settled(ctx, key, stored, meta),
     advanced: key => advanced(ctx, key),
     conflict: (key, error) => resolveConflict(ctx, key, error),
+    needed: key => isNeeded(ctx, key),
+    keep: (key, last) => keepUnnamed(ctx, key, last),
+    replaced: (before, now) => followUnnamed(ctx, before, now),
   }
 }
 

@@ -50,6 +50,7 @@ export function createFileSystem(parts: FsParts, options: FsOptions): CreatedFil
   const tables = {
     inodes,
     unsettled: new Map(),
+    unnamed: new Set<FileNode>(),
     conflicts: [],
     recent: new Recent(parts.clock, lag),
     keeping: newKeeping(),

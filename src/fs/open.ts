@@ -11,6 +11,7 @@ import { truncate } from './content.ts'
 import { servesOpen } from './habit.ts'
 import type { FileNode } from './node.ts'
 import { detach, forgetIfUnused } from './tree.ts'
+import { letGo } from './unnamed.ts'
 
 export interface FileHandle {
   readonly id: HandleId
@@ -113,6 +114,6 @@ export function close(ctx: FsContext, node: FileNode, flags: OpenFlags): void {
     if (node.writers === 0 && node.parent) ctx.writeBack.rest(node.key)
   }
   if (node.opens === 0 && node.content.is === 'stored') ctx.reader.quiet(node.content.version)
-  if (node.opens === 0 && !node.parent) ctx.writeBack.letGo(node.key)
+  if (node.opens === 0 && !node.parent) letGo(ctx, node)
   forgetIfUnused(ctx, node)
 }

@@ -15,8 +15,7 @@ export async function unlink(ctx: FsContext, parent: DirNode, name: string): Pro
   if (isDir(node)) throw new FsError('EISDIR', `${name} is a directory`)
   if (parent.children.get(node.name) !== node) throw new FsError('ENOENT', `${name} does not exist`)
   const kept = emptiedBy(ctx, parent, node)
-  // Who has it open reads on: the object stays until the last handle is closed.
-  const gone = { ...goneOf(ctx, parent, node), open: node.opens > 0 }
+  const gone = goneOf(ctx, parent, node)
   commit(ctx, [gone, ...markersFor(kept)], [parent, ...kept])
   node.ctime = nowNs(ctx)
   detach(ctx, node)

@@ -148,7 +148,7 @@ function renameDir(
       (one === node && keep) ||
       isMarked(one) ||
       ctx.writeBack.get(oldKey)?.desired.is === 'present'
-    if (marked) gone.push({ key: oldKey, desired: ABSENT, stored: storedOf(one) })
+    if (marked) gone.push({ key: oldKey, desired: ABSENT, stored: storedOf(one), open: false })
     if (isDir(one)) gone.push(...withoutStandIns(one))
     one.key = newKey
     undo.push(() => (one.key = oldKey))

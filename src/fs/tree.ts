@@ -121,7 +121,8 @@ export function detach(ctx: FsContext, node: Node): void {
 export function forgetIfUnused(ctx: FsContext, node: Node): void {
   if (node.parent || node === ctx.root) return
   if (!isDir(node)) {
-    if (node.opens > 0) return
+    if (node.opens > 0) return void ctx.unnamed.add(node)
+    ctx.unnamed.delete(node)
     if (node.content.is === 'staged') ctx.staged.release(node.content.staged.id)
   }
   ctx.inodes.delete(node.ino)

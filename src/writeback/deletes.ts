@@ -16,6 +16,8 @@ export interface DeletesPorts {
   readonly clock: Clock
   /** How long no further delete must come before an unfilled request goes. */
   readonly rest: Milliseconds
+  /** Whether open files still need the object. */
+  readonly needed: (key: Key) => boolean
   /** Called before a request leaves: marks the keys busy and sending, durably. May throw. */
   readonly began: (states: readonly KeyState[]) => void
   /** Called once for each key of a request. */
@@ -97,6 +99,7 @@ export class Deletes {
       const state = states.get(key)
       if (!state || state.busy || state.parked || (state.failures > 0 && state !== first)) continue
       if (state.open && state.waiters.length === 0) continue
+      if (this.#ports.needed(state.key)) continue
       if (nextAction(state, states.dependentsOf(key)).do !== 'delete') continue
       batch.push(state)
       if (batch.length >= most) break

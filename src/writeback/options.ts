@@ -1,8 +1,8 @@
 /** The words of the write-back's callers: what they change, what they are told, what it is made of. */
 import type { StoreError } from '../core/errors.ts'
 import type { Clock, Log, Random } from '../core/ports.ts'
-import type { Desired, StoredState } from '../core/state.ts'
-import type { Key, Milliseconds, ObjectMeta } from '../core/types.ts'
+import type { Desired, Source, StoredState } from '../core/state.ts'
+import type { ETag, Key, Milliseconds, ObjectMeta } from '../core/types.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Stored } from '../store/store.ts'
 import type { ExecutorPorts } from './executor.ts'
@@ -28,6 +28,15 @@ export interface WriteBackEvents {
    * `stuck` somebody has to look at it.
    */
   conflict(key: Key, error: StoreError): Promise<ConflictEnd>
+  /** Whether files that are open, and have no name any more, still need the object of this key. */
+  needed(key: Key): boolean
+  /**
+   * The object is about to go or to be replaced: fetches what is needed of it. Rejects with a StoreError or FsError that
+   * may pass; never with `last`.
+   */
+  keep(key: Key, last: boolean): Promise<void>
+  /** A request of ours made the version `now` of the version `before` of the same key. */
+  replaced(before: ETag, now: Source): void
 }
 
 export type ConflictEnd = 'ours' | 'kept' | 'stuck'

@@ -12,9 +12,9 @@ import type { ObjectHead, Stored } from '../store/store.ts'
 import { Agenda } from './agenda.ts'
 import { Blocked } from './blocked.ts'
 import { Deletes } from './deletes.ts'
-import { compareFirst, run, type Finish } from './executor.ts'
-import type { ExecutorPorts } from './executor.ts'
+import { compareFirst, run, type ExecutorPorts, type Finish } from './executor.ts'
 import { Failures } from './failures.ts'
+import { KeepFirst } from './keep-first.ts'
 import { newState, settledForm, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
 import { leftToDo, rebased } from './left-to-do.ts'
@@ -45,6 +45,7 @@ export class WriteBack {
   readonly #turns: UploadTurns
   readonly #blocked: Blocked
   readonly #patience: Patience
+  readonly #keepFirst: KeepFirst
   #events: WriteBackEvents | undefined
 
   constructor(options: WriteBackOptions) {
@@ -65,11 +66,9 @@ export class WriteBack {
     })
     this.#ahead = new SendAhead(this.#ports, options.log)
     const own = { agenda: this.#agenda, ledger: this.#ledger, failures: this.#failures, ...options }
-    this.#turns = new UploadTurns({
-      ...own,
-      uploads: this.#uploads,
-      sentWhole: ({ stage }) => stage.size <= this.wholeLimit,
-    })
+    const sentWhole = ({ stage }: Staged) => stage.size <= this.wholeLimit
+    this.#turns = new UploadTurns({ ...own, uploads: this.#uploads, sentWhole })
+    this.#keepFirst = new KeepFirst({ ...own, events: () => this.#events })
     this.#blocked = new Blocked({
       ...own,
       executor: this.#ports,
@@ -83,6 +82,7 @@ export class WriteBack {
       states,
       clock: options.clock,
       rest: Math.max(100, options.rest),
+      needed: key => this.#events?.needed(key) === true,
       began: batch => this.#beginAll(batch),
       done: (state, error) => this.#finish(state, { stored: undefined, error }),
     })
@@ -220,8 +220,7 @@ export class WriteBack {
     state.parked = undefined
     state.failures = 0
     if (open !== undefined) state.open = open
-    const due = now + this.#restOf(key)
-    this.#schedule(state, due)
+    this.#schedule(state, now + this.#restOf(key))
     this.#unblock(before)
     if (desired.is === 'absent') this.#deletes.added(state)
   }
@@ -253,6 +252,7 @@ export class WriteBack {
   #turn(state: KeyState): void {
     if (this.#turns.take(state)) return
     const action = nextAction(state, this.#ledger.states.dependentsOf(state.key))
+    if (this.#keepFirst.take(state, action)) return
     switch (action.do) {
       case 'settle':
         return this.#settle(state, undefined, undefined)
@@ -378,8 +378,9 @@ export class WriteBack {
     this.learn(source.key, { is: 'version', etag, size })
   }
 
-  #follow(state: KeyState, now: Source): void {
-    follow(this.#ledger, this.#o.staged, state.stored, now, key => this.#events?.advanced(key))
+  #follow({ stored }: KeyState, now: Source): void {
+    follow(this.#ledger, this.#o.staged, stored, now, key => this.#events?.advanced(key))
+    if (stored.is === 'version') this.#events?.replaced(stored.etag, now)
   }
 
   #remove(state: KeyState): void {

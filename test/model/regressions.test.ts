@@ -18,6 +18,10 @@ const rename = (path: string, to: string): Op => ({ op: 'rename', path, to })
 const wait = (span: number): Op => ({ op: 'wait', span })
 const close = (slot: number): Op => ({ op: 'close', slot })
 const symlink = (path: string, target: string): Op => ({ op: 'symlink', path, target })
+const read = (slot: number, offset: number): Op => ({ op: 'read', slot, offset, size: 300 })
+const unlink = (path: string): Op => ({ op: 'unlink', path })
+/** A file that is open and in the bucket, and not in memory, since it went there in parts. */
+const LARGE: readonly Op[] = [open(1, 'a'), write(1, 0, 1500), { op: 'fsync', slot: 1 }]
 const stat = (path: string): Op => ({ op: 'stat', path })
 
 const SCRIPTS: Readonly<Record<string, readonly [CoreOptions, readonly Op[]]>> = {
@@ -139,6 +143,61 @@ const SCRIPTS: Readonly<Record<string, readonly [CoreOptions, readonly Op[]]>> =
       wait(400_000),
       { op: 'read', slot: 1, offset: 0, size: 300 },
       close(1),
+    ],
+  ],
+  'a file that is open is read on when another is renamed over it': [
+    {},
+    [...LARGE, open(2, 'b'), close(2), rename('b', 'a'), wait(5000), read(1, 1000)],
+  ],
+  'a file that is open and was removed is read on when its name is made anew': [
+    {},
+    [
+      ...LARGE,
+      unlink('a'),
+      open(2, 'a'),
+      write(2, 0, 900),
+      close(2),
+      wait(5000),
+      read(1, 1000),
+      write(1, 300, 2),
+      { op: 'fsync', slot: 1 },
+      read(1, 200),
+    ],
+  ],
+  'a file that is open is removed under a name that the bucket does not have yet': [
+    {},
+    [...LARGE, rename('a', 'b'), unlink('b'), wait(5000), read(1, 1000)],
+  ],
+  'a file that is open is removed while its change is sent, and its name made anew': [
+    SLOW,
+    [
+      ...LARGE,
+      write(1, 0, 10),
+      open(2, 'a', { access: 'r' }),
+      close(1),
+      wait(1300),
+      unlink('a'),
+      wait(1500),
+      read(2, 700),
+      open(1, 'a'),
+      write(1, 0, 70),
+      close(1),
+      wait(5000),
+      read(2, 1000),
+    ],
+  ],
+  'of two files that were removed under one name, one is closed': [
+    {},
+    [
+      ...LARGE,
+      unlink('a'),
+      open(2, 'a'),
+      write(2, 0, 1700),
+      { op: 'fsync', slot: 2 },
+      unlink('a'),
+      close(1),
+      wait(5000),
+      read(2, 1300),
     ],
   ],
   'a directory is renamed while its markers are on their way': [
