@@ -1,5 +1,7 @@
 /** What a simulated life sees and cannot know exactly: times, and errors that come and go. */
 import { createHash } from 'node:crypto'
+import { sourceOf } from '../../src/writeback/plan.ts'
+import type { Core } from '../support/core.ts'
 import type { Outcome } from '../support/file-ops.ts'
 import type { ReferenceModel, Span } from '../support/reference-model.ts'
 
@@ -30,4 +32,22 @@ export function hashOf(bytes: Uint8Array): string {
 
 export function show(value: unknown): string {
   return JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? `${one}n` : one))
+}
+
+/**
+ * After a power cut the journal of before may say that something is to be made from what the bucket of now has not any
+ * more: a person removes it. Whether there was any.
+ */
+export async function removeUnmade(core: Core): Promise<boolean> {
+  let removed = false
+  const left = [...core.context.writeBack.all()]
+  for (const { key, parked, desired } of left) {
+    const source = parked && sourceOf(desired)
+    if (!source) continue
+    const head = await core.memory.head(source.key).catch(() => undefined)
+    if (head?.etag === source.etag) continue
+    await core.unlink(key)
+    removed = true
+  }
+  return removed
 }

@@ -13,7 +13,6 @@ import type { Random } from '../../src/core/ports.ts'
 import { MemoryJournal } from '../../src/journal/memory-journal.ts'
 import type { FaultRates } from '../../src/store/memory/faults.ts'
 import type { MemoryStoreOptions } from '../../src/store/memory/options.ts'
-import { sourceOf } from '../../src/writeback/plan.ts'
 import { objectOf } from '../support/bucket-view.ts'
 import { Core, TINY } from '../support/core.ts'
 import {
@@ -28,7 +27,16 @@ import {
 import type { Op, Outcome } from '../support/file-ops.ts'
 import { ReferenceModel, type Entry, type Span as Times } from '../support/reference-model.ts'
 import { seeded, VirtualClock } from '../support/virtual-clock.ts'
-import { ANY_TIME, hashOf, isFull, isWeather, loosen, loosenAll, show } from './outcomes.ts'
+import {
+  ANY_TIME,
+  hashOf,
+  isFull,
+  isWeather,
+  loosen,
+  loosenAll,
+  removeUnmade,
+  show,
+} from './outcomes.ts'
 import { IMMORTAL, MortalClock, WatchedStore, type Span } from './mortal.ts'
 import { Programs, type Workload } from './workload.ts'
 
@@ -345,14 +353,10 @@ export class World {
       else await this.#core.unlink(key)
     }
     // A file that was sent and not fsynced may come back older than it is in the bucket: a conflict with ourselves.
-    await this.#core.drain()
-    // What the journal of before says is to be made from what the bucket of now has not any more: a person removes it.
-    const left = [...this.#core.context.writeBack.all()]
-    for (const { key, parked, desired } of left) {
-      const source = parked && sourceOf(desired)
-      if (!source) continue
-      const head = await this.#memory.head(source.key).catch(() => undefined)
-      if (head?.etag !== source.etag) await this.#core.unlink(key)
+    // What else waits for one that is removed goes then.
+    for (let removed = true; removed;) {
+      await this.#core.drain()
+      removed = await removeUnmade(this.#core)
     }
     const found = await this.#clock.run(modelOf(this.#core))
     for (const path of this.#safe) {
