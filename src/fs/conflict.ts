@@ -10,6 +10,7 @@ import type { ObjectHead } from '../store/store.ts'
 import type { ConflictEnd } from '../writeback/options.ts'
 import { namesOf } from '../core/key-name.ts'
 import { sourceOf } from '../writeback/plan.ts'
+import { sameUser } from '../writeback/sent-marks.ts'
 import { fromBase } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
@@ -37,7 +38,8 @@ export async function resolveConflict(
   // At any await: a request of our own that made a new version of the source may have ended. It comes from that now.
   const isOther = () => ctx.writeBack.get(key) !== state || sourceOf(state.desired)?.etag !== before
   if (isOther() || (gone && (await sourceMoved(ctx, key))) || isOther()) return 'ours'
-  if (gone && !ours && node && !isDir(node) && node.parent && node.content.is === 'staged') {
+  const made = ours && (sourceOf(state.desired)?.key === key || isMade(ctx, head))
+  if (gone && !made && node && !isDir(node) && node.parent && node.content.is === 'staged') {
     const lost = await salvage(ctx, node)
     if (isOther() || ctx.unsettled.get(key) !== node) return 'ours'
     if (lost.length > 0) {
@@ -63,7 +65,7 @@ export async function resolveConflict(
     return gone ? 'stuck' : 'ours'
   }
   if (ours || same || (node && isDir(node))) {
-    takeOver(ctx, version, gone, node)
+    takeOver(ctx, head, gone, node)
     return 'ours'
   }
   if (!node || isDir(node) || !node.parent) {
@@ -118,17 +120,28 @@ async function sourceMoved(ctx: FsContext, key: Key): Promise<boolean> {
   return now !== undefined && sourceOf(now)?.etag === head.etag
 }
 
+/**
+ * Whether a version that our own request made is what is desired now, where what it was to be made from is gone: a copy
+ * was made then; a changed file's metadata, with its time to the nanosecond, and its size tell.
+ */
+function isMade(ctx: FsContext, head: ObjectHead): boolean {
+  const desired = ctx.writeBack.get(head.key)?.desired
+  if (desired?.is !== 'present') return false
+  const { content, meta } = desired
+  if (content.from !== 'stage') return content.from === 'stored'
+  const size = ctx.staged.find(content.stage)?.stage.size
+  const user = meta?.user ?? {}
+  return size === head.size && user['mtime'] !== undefined && sameUser(user, head.meta)
+}
+
 /** Our own request made the version: the record goes on from it, and a node whose bytes are in it is of it. */
-function takeOver(
-  ctx: FsContext,
-  version: ObjectVersion,
-  gone: boolean,
-  node: Node | undefined,
-): void {
-  const { key } = version
-  ctx.writeBack.took(version, gone)
+function takeOver(ctx: FsContext, head: ObjectHead, gone: boolean, node: Node | undefined): void {
+  const { key, etag, size } = head
+  const version = { key, etag, size }
+  const made = gone && isMade(ctx, head)
+  ctx.writeBack.took(version, made)
   if (node && !isDir(node) && node.content.is === 'stored') {
-    if (gone || node.content.version.key === key) node.content = { is: 'stored', version }
+    if (made || node.content.version.key === key) node.content = { is: 'stored', version }
   }
   if (ctx.writeBack.get(key)) return
   // Nothing is left to be sent.
@@ -150,9 +163,8 @@ export async function recognise(ctx: FsContext, node: FileNode): Promise<boolean
   const state = ctx.writeBack.get(key)
   if (!state || ctx.unsettled.get(key) !== node) return true
   const gone = await lacksSource(ctx, key, head, state.desired)
-  const version = { key, etag: head.etag, size: head.size }
   if (ctx.writeBack.get(key) !== state) return true
-  takeOver(ctx, version, gone, node)
+  takeOver(ctx, head, gone, node)
   return true
 }
 

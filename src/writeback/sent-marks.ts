@@ -52,7 +52,8 @@ export async function isMarked(
   return false
 }
 
-function sameUser(user: ObjectMeta['user'], { user: found }: ObjectMeta): boolean {
+/** Whether an object's user metadata are these. */
+export function sameUser(user: ObjectMeta['user'], { user: found }: ObjectMeta): boolean {
   const names = Object.keys(user)
   return (
     names.length === Object.keys(found).length && names.every(name => user[name] === found[name])

@@ -362,15 +362,14 @@ export class WriteBack {
   }
 
   /**
-   * It did: the key holds that version, which has the bytes that the one before had where they still show. `gone`: a
-   * copy's source is not there any more, so the copy was made.
+   * It did: the key holds that version, which has the bytes that the one before had where they still show. `made`: it
+   * was made from the version of another key that is still named as its source.
    */
-  took(source: Source, gone: boolean): void {
+  took(source: Source, made: boolean): void {
     const state = this.#ledger.states.get(source.key)
     if (!state) return
     const { desired } = state
-    const copied = gone && desired.is === 'present' && desired.content.from === 'stored'
-    if (copied || sourceOf(desired)?.key === source.key) {
+    if (made || sourceOf(desired)?.key === source.key) {
       this.#ledger.enter(state, rebased(desired, source, this.#o.staged), true)
     }
     this.#follow(state, source)
