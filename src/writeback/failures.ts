@@ -50,7 +50,8 @@ export class Failures {
     if (['changed', 'exists', 'not-found'].includes(error.kind)) {
       return void this.#conflict(state, error)
     }
-    const passing = error.passing || isFull(thrown)
+    // Aborted: its upload was another key's too, which had no use for it any more.
+    const passing = error.passing || isFull(thrown) || error.kind === 'aborted'
     if (!passing && state.rev !== rev) return agenda.schedule(state, state.due)
     if (!passing) return this.#park(state, error)
     this.#losePatience(state, error, state.failingSince)
