@@ -4,10 +4,3 @@
 export { forNewContent, writeAttributes } from './metadata-write.ts'
 export { FOLDER, readAttributes } from './metadata-read.ts'
 export { isPosixField } from './posix-fields.ts'
-export type {
-  AttributeDefaults,
-  AttributeSource,
-  PosixAttributes,
-  PosixKind,
-  ReadAttributes,
-} from './posix.ts'

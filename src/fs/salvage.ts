@@ -12,7 +12,7 @@ import type { FsContext } from './context.ts'
 import type { FileNode } from './node.ts'
 
 /** User metadata (`user.pail-missing-ranges`): `START-END` of each lost range, END its last byte, with commas. */
-export const MISSING = 'pail-missing-ranges'
+const MISSING = 'pail-missing-ranges'
 /** A value that every server takes. */
 const LONGEST = 200
 
