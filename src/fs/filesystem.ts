@@ -98,6 +98,7 @@ class Operations implements FileSystem {
     const ctx = this.#ctx
     const node = await existing(ctx, dirOf(ctx, parent), name)
     await loadAttributes(ctx, node)
+    if (!isDir(node)) node.asideWhenFound = node.keptAside
     return attrOf(asItIs(ctx, node))
   }
 

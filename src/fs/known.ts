@@ -15,6 +15,7 @@ export function knownIn(
     const node = dir.children.get(name)
     const fresh = node ? freshFor(ctx, dir, node) : 0
     if (!node || fresh <= 0 || !attributesAtHand(ctx, node)) return undefined
+    if (!isDir(node)) node.asideWhenFound = node.keptAside
     const now = asItIs(ctx, node)
     return { attr: attrOf(now), generation: isDir(now) ? 0 : now.generation, fresh }
   })

@@ -64,6 +64,8 @@ export interface FileNode extends NodeBase {
   formerName?: string
   /** Counts how often it got another name because somebody else wrote its key: a writer of before is to know. */
   keptAside: number
+  /** `keptAside` when the name was last looked up: an open of what the name meant before would be of another file. */
+  asideWhenFound: number
 }
 
 /** An empty object without a trailing slash that is a directory by its name, type or mode. */

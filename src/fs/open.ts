@@ -34,6 +34,11 @@ export async function openFile(
 ): Promise<FileHandle> {
   if (node.kind === 'symlink') throw new FsError('ELOOP', `${node.name} is a symlink`)
   if (isSpecial(node.kind)) throw new FsError('ENXIO', `${node.name} has no bytes`)
+  const { keptAside } = node
+  if (keptAside !== node.asideWhenFound) {
+    // The kernel looks the name up again and opens what it means now.
+    throw new FsError('ESTALE', `${node.name} was kept under another name meanwhile`)
+  }
   // Counted first: what is open is not forgotten while the bucket is asked.
   node.opens += 1
   if (flags.write) hold(ctx, node)
@@ -44,7 +49,7 @@ export async function openFile(
     close(ctx, node, flags)
     throw error
   }
-  return handleOf(id, node, flags)
+  return { ...handleOf(id, node, flags), keptAside }
 }
 
 export function handleOf(id: HandleId, node: FileNode, flags: OpenFlags): FileHandle {

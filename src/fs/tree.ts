@@ -37,6 +37,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
     toldTime: 0n,
     generation: 0,
     keptAside: 0,
+    asideWhenFound: 0,
   }
   ctx.inodes.set(node.ino, node)
   return node
