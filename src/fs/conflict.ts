@@ -11,7 +11,7 @@ import type { ConflictEnd } from '../writeback/options.ts'
 import { namesOf } from '../core/key-name.ts'
 import { sourceOf } from '../writeback/plan.ts'
 import { sameUser } from '../writeback/sent-marks.ts'
-import { fromBase } from '../writeback/staged-read.ts'
+import { holesOf } from '../writeback/staged-read.ts'
 import { changeOf, commit } from './commit.ts'
 import type { FsContext } from './context.ts'
 import { adoptVersion, seeFile } from './listing.ts'
@@ -98,7 +98,7 @@ async function lacksSource(
   if (!source || desired.is === 'absent') return false
   if (desired.content.from === 'stage') {
     const stage = ctx.staged.find(desired.content.stage)?.stage
-    if (stage && fromBase(stage, { start: 0, end: stage.baseLimit }).length === 0) return false
+    if (stage && holesOf(stage).length === 0) return false
   }
   const there = source.key === key ? head : await ifThere(ctx.store.head(source.key))
   return there?.etag !== source.etag

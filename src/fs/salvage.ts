@@ -5,8 +5,7 @@
 import { FsError } from '../core/errors.ts'
 import { metaFits } from '../core/user-xattrs.ts'
 import type { Range } from '../core/types.ts'
-import type { Stage } from '../journal/journal.ts'
-import { fromBase } from '../writeback/staged-read.ts'
+import { holesOf } from '../writeback/staged-read.ts'
 import { freshMeta } from './commit.ts'
 import type { FsContext } from './context.ts'
 import type { FileNode } from './node.ts'
@@ -24,7 +23,7 @@ export async function salvage(ctx: FsContext, node: FileNode): Promise<readonly 
   const { stage } = ctx.staged.use(staged.id)
   try {
     return await staged.lock.run(async () => {
-      for (const hole of stage.base ? holesOf(stage) : []) {
+      for (const hole of holesOf(stage)) {
         for (const { offset, bytes } of ctx.reader.held(stage.base!, hole)) {
           // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- a staged file is no array
           await stage.fill(bytes, offset)
@@ -35,11 +34,6 @@ export async function salvage(ctx: FsContext, node: FileNode): Promise<readonly 
   } finally {
     ctx.staged.release(staged.id)
   }
-}
-
-/** Ranges that only the base has. */
-function holesOf(stage: Stage): readonly Range[] {
-  return fromBase(stage, { start: 0, end: stage.baseLimit })
 }
 
 /** What is lost is zeros from now on. Throws FsError. */

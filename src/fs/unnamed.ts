@@ -6,7 +6,7 @@
 import { FsError, StoreError } from '../core/errors.ts'
 import type { Source } from '../core/state.ts'
 import type { Bytes, ETag, Key } from '../core/types.ts'
-import { fromBase } from '../writeback/staged-read.ts'
+import { holesOf } from '../writeback/staged-read.ts'
 import type { Staged } from '../writeback/staged.ts'
 import { loadMeta } from './attributes.ts'
 import type { FsContext } from './context.ts'
@@ -70,13 +70,9 @@ function needing(ctx: FsContext, key: Key): readonly FileNode[] {
 /** The version that bytes are still to come from. */
 function neededBy({ content }: FileNode): Source | undefined {
   if (content.is === 'stored') return content.version.size > 0 ? content.version : undefined
-  return content.is === 'staged' && holesOf(content.staged).length > 0
+  return content.is === 'staged' && holesOf(content.staged.stage).length > 0
     ? content.staged.stage.base
     : undefined
-}
-
-function holesOf({ stage }: Staged) {
-  return fromBase(stage, { start: 0, end: stage.baseLimit })
 }
 
 async function fetchAll(ctx: FsContext, node: FileNode): Promise<void> {
@@ -117,7 +113,7 @@ async function fetchStored(
 /** Call under the lock, or before anybody else knows of it. */
 async function fill(ctx: FsContext, staged: Staged): Promise<void> {
   const { stage } = staged
-  for (const hole of holesOf(staged)) {
+  for (const hole of holesOf(stage)) {
     for (let at = hole.start; at < hole.end; at += STEP) {
       const end = Math.min(at + STEP, hole.end)
       const bytes = new Uint8Array(end - at)

@@ -181,8 +181,11 @@ function replay(folder: string, boot: string, log: Log): Replayed {
       for (const stage of entry.d ?? []) touched.set(stage, { ...change })
       if (entry.s === undefined) continue
       const [segment, length] = entry.s
-      for (const one of [...last.values(), ...touched.values()]) {
-        if (one.segment < segment || (one.segment === segment && one.end <= length)) one.sure = true
+      for (const changes of [last, touched]) {
+        for (const one of changes.values()) {
+          if (one.segment < segment || (one.segment === segment && one.end <= length))
+            one.sure = true
+        }
       }
     }
     if (contents.torn === 0) continue

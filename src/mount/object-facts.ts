@@ -2,7 +2,8 @@
 import type { ObjectFacts } from '../control/api.ts'
 import { StoreError } from '../core/errors.ts'
 import type { Key } from '../core/types.ts'
-import type { ObjectHead, ObjectStore } from '../store/store.ts'
+import { ifThere } from '../store/if-there.ts'
+import type { ObjectStore } from '../store/store.ts'
 import type { KeyState } from '../writeback/key-state.ts'
 
 /** Rejects with StoreError when the bucket cannot be asked. What it does not know stands there as a reason. */
@@ -19,7 +20,7 @@ export async function objectFacts(
     ...(reason === undefined ? {} : { reason }),
   }
   if (isBucket(store, key)) return { ...facts, bucket: await bucketFacts(store, key) }
-  const head = await headOf(store, key)
+  const head = await ifThere(store.head(key))
   if (!head) return facts
   const [tags, acl] = await Promise.all([
     orReason(() => store.getTags(key)),
@@ -56,22 +57,13 @@ async function bucketFacts(
   if (key === '' && store.buckets) return { name: store.name, acl: [] }
   const acl = await orReason(() => aclOf(store, key))
   if (key === '') return { name: store.name, acl }
-  const head = await headOf(store, key)
+  const head = await ifThere(store.head(key))
   return { name: key.slice(0, -1), ...(head ? { created: head.modified } : {}), acl }
 }
 
 async function aclOf(store: ObjectStore, key: Key): Promise<string[]> {
   const grants = await store.getAcl(key)
   return grants.map(({ grantee, permission }) => `${grantee} ${permission}`)
-}
-
-async function headOf(store: ObjectStore, key: Key): Promise<ObjectHead | undefined> {
-  try {
-    return await store.head(key)
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'not-found') return undefined
-    throw error
-  }
 }
 
 function urlOf(store: ObjectStore, key: Key): string {

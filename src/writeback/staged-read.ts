@@ -13,6 +13,11 @@ export function fromBase(stage: Stage, wanted: Range): readonly Range[] {
   return below ? missing(stage.own, below) : []
 }
 
+/** All ranges whose bytes only the base has. */
+export function holesOf(stage: Stage): readonly Range[] {
+  return fromBase(stage, { start: 0, end: stage.baseLimit })
+}
+
 /** Fills `into` from `offset`, short only at the end of the file; resolves with the count. Rejects with FsError or StoreError. */
 export async function readStaged(
   stage: Stage,

@@ -3,7 +3,7 @@
  * large. What a HEAD told of an entry is kept with its time, so that it is asked once a version.
  */
 import type { Key } from '../../core/types.ts'
-import { StoreError } from '../../core/errors.ts'
+import { ifThere } from '../if-there.ts'
 import type { ListedObject, ListPage, ListRequest, ObjectHead } from '../store.ts'
 import { eachParallel } from './bulk.ts'
 import { jsonOf, type SwiftClient } from './client.ts'
@@ -138,15 +138,12 @@ export class Lister {
     const id = `${object.modified} ${object.key}`
     const known = this.#heads.get(id)
     if (known !== undefined) return known
-    try {
-      const { size, etag } = await this.#options.head(object.key, signal)
-      if (this.#heads.size >= KEPT) this.#heads.clear()
-      this.#heads.set(id, { size, etag })
-      return { size, etag }
-    } catch (error) {
-      // Deleted meanwhile, or it expired: the listing is what there is to say.
-      if (error instanceof StoreError && error.kind === 'not-found') return undefined
-      throw error
-    }
+    const head = await ifThere(this.#options.head(object.key, signal))
+    // Deleted meanwhile, or it expired: the listing is what there is to say.
+    if (!head) return undefined
+    const { size, etag } = head
+    if (this.#heads.size >= KEPT) this.#heads.clear()
+    this.#heads.set(id, { size, etag })
+    return { size, etag }
   }
 }
