@@ -51,7 +51,7 @@ export async function main(argv: readonly string[], io: Io = processIo): Promise
 
 async function dispatch(words: readonly string[], io: Io): Promise<number> {
   let chosen: { command: Command; args: Arguments } | undefined
-  let parser = base()
+  let parser = base(words)
   for (const command of COMMANDS) {
     parser = parser.command(
       command.command,
@@ -68,7 +68,7 @@ async function dispatch(words: readonly string[], io: Io): Promise<number> {
   return chosen && shown === '' ? chosen.command.run(chosen.args, io, words) : EXIT.ok
 }
 
-function base(): Argv {
+function base(words: readonly string[]): Argv {
   return yargs()
     .scriptName('pailfs')
     .usage('$0: S3 and Swift buckets as directories')
@@ -81,11 +81,25 @@ function base(): Argv {
     .version(version())
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message)
+      throw error ?? new UsageError(inOurWords(message, words))
     })
 }
 
+/** What yargs says with a count, by name. */
+function inOurWords(message: string, words: readonly string[]): string {
+  const typed = words[0] ?? ''
+  const command = commandOf(typed)
+  if (!command && /^[^-]/.test(typed)) return `Unknown command: ${typed}`
+  const missing = /^Not enough non-option arguments: got (\d+)/.exec(message)
+  if (!command || !missing) return message
+  const names = command.command.match(/<\w+>/g)?.slice(Number(missing[1])) ?? []
+  return `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing: pailfs ${command.command}`
+}
+
 function helpLine(words: readonly string[]): string {
-  const known = COMMANDS.some(({ command }) => command.split(' ')[0] === words[0])
-  return `See pailfs ${known ? `${words[0]} ` : ''}--help`
+  return `See pailfs ${commandOf(words[0]) ? `${words[0]} ` : ''}--help`
+}
+
+function commandOf(name: string | undefined): Command | undefined {
+  return COMMANDS.find(({ command }) => command.split(' ')[0] === name)
 }

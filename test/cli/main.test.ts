@@ -28,8 +28,9 @@ t.test('help and version', async t => {
 t.test('mistakes say what is wrong, where, and what to do', async t => {
   const cases: [string[], RegExp][] = [
     [[], /What shall be done\?\n {2}See pailfs --help/],
-    [['frobnicate'], /Unknown argument: frobnicate/],
-    [['mount'], /Not enough non-option arguments/],
+    [['frobnicate'], /Unknown command: frobnicate\n {2}See pailfs --help/],
+    [['mount'], /^pailfs: <source> and <dir> are missing: pailfs mount <source> <dir>$/m],
+    [['mount', 's3://b'], /^pailfs: <dir> is missing/],
     [['mount', 'bucket', '/tmp'], /"bucket" is not a bucket\n {2}Write s3:\/\/BUCKET/],
     [
       ['mount', 's3://b', '/tmp', '--sped=3'],
@@ -51,7 +52,7 @@ t.test('mistakes say what is wrong, where, and what to do', async t => {
     [['url', '/tmp', '--expires', 'soon'], /"soon" is not a time/],
     [['url', '/tmp', '--expires', '0s'], /at least 1s/],
     [['url', '/tmp', '--expires', '1h', '--unsigned'], /exclude each other/],
-    [['stat'], /Not enough non-option arguments/],
+    [['stat'], /^pailfs: <path> is missing: pailfs stat <path>$/m],
     [['ls', 'bucket'], /"bucket" is not a bucket\n {2}Write s3:\/\/BUCKET/],
     [['ls', 'swift:', '--acl=private'], /--acl means nothing for swift:/],
     [['mount', 'swift://c', '/tmp', '--acl=private'], /--acl means nothing for swift:/],

@@ -12,7 +12,7 @@
  * detaches them. A read that is still being filled when its deadline strikes is therefore the one thing that
  * must not happen: `FileSystem.read` has its own, much shorter, deadlines.
  */
-import type { FileSystem } from '../../fs/api.ts'
+import type { Attr, FileSystem } from '../../fs/api.ts'
 import { isForeign } from '../names.ts'
 import type { Binding } from './binding.ts'
 import type { Guard } from '../guard.ts'
@@ -41,13 +41,13 @@ export function buildHandlers(
   fs: FileSystem,
   options: { readonly xattr: boolean },
 ): HandlerTable {
-  const operations = new Operations(fs, new Paths(fs))
-  const signal = (name: string): Signal => binding[`fuse_native_signal_${name}`] as Signal
+  const ops = new Operations(fs, new Paths(fs))
+  const make = shapes(guard, name => binding[`fuse_native_signal_${name}`] as Signal)
   const all: Record<string, Handler> = {
-    ...statusHandlers(operations, guard, signal),
-    ...attributeHandlers(operations, guard, signal),
-    ...dataHandlers(operations, guard, signal),
-    ...(options.xattr ? xattrHandlers(operations, guard, signal) : {}),
+    ...statusHandlers(ops, make),
+    ...valueHandlers(ops, make),
+    ...dataHandlers(ops, make),
+    ...(options.xattr ? xattrHandlers(ops, make) : {}),
   }
   const handlers: (Handler | undefined)[] = []
   const implemented = new Set<number>()
@@ -59,26 +59,48 @@ export function buildHandlers(
   return { handlers, implemented }
 }
 
-type Signals = (name: string) => Signal
+/** The work of an operation: called at once, with the path, the arguments after it, and last the thread's struct. */
+type Work<T> = (path: string, ...args: never[]) => Promise<T>
+
+interface Shapes {
+  /** Answers with 0 and `data` of the value, or with an errno and `none`. */
+  value<T>(
+    name: string,
+    work: Work<T>,
+    data: (value: T) => readonly unknown[],
+    none: readonly unknown[],
+  ): Handler
+  /** Answers with the number the work came to, and gives back the C memory, the argument after the path at `at`. */
+  memory(name: string, at: number, work: Work<number>, before?: readonly unknown[]): Handler
+}
+
+function shapes(guard: Guard, signal: (name: string) => Signal): Shapes {
+  return {
+    value(name, work, data, none) {
+      const answer = signal(name)
+      return (thread, _opcode, path: string, ...args: never[]) =>
+        guard.run(
+          name,
+          path,
+          () => work(path, ...args, thread as never),
+          value => answer(thread, 0, ...data(value)),
+          errno => answer(thread, errno, ...none),
+        )
+    },
+    memory(name, at, work, before = []) {
+      const answer = signal(name)
+      return (thread, _opcode, path: string, ...args: readonly unknown[]) => {
+        const memory = (args[at] as Buffer).buffer
+        const settle = (result: number) => answer(thread, result, ...before, memory)
+        guard.run(name, path, () => work(path, ...([...args, thread] as never[])), settle, settle)
+      }
+    },
+  }
+}
 
 /** Operations that answer with nothing but success or an errno. */
-function statusHandlers(ops: Operations, guard: Guard, signal: Signals): Record<string, Handler> {
-  const status = (
-    name: string,
-    work: (path: string, ...args: never[]) => Promise<unknown>,
-  ): Handler => {
-    const answer = signal(name)
-    return (thread, _opcode, path: string, ...args: never[]) => {
-      const settle = (errno: number) => answer(thread, errno)
-      guard.run(
-        name,
-        path,
-        () => work(path, ...args),
-        () => settle(0),
-        settle,
-      )
-    }
-  }
+function statusHandlers(ops: Operations, make: Shapes): Record<string, Handler> {
+  const status = (name: string, work: Work<unknown>) => make.value(name, work, () => [], [])
   return {
     chmod: status('chmod', (path, mode: number) => ops.chmod(path, mode)),
     chown: status('chown', (path, uid: number, gid: number) => ops.chown(path, uid, gid)),
@@ -100,191 +122,85 @@ function statusHandlers(ops: Operations, guard: Guard, signal: Signals): Record<
     fsyncdir: status('fsyncdir', path => ops.fsyncdir(path)),
     release: status('release', (_path, fd: number) => ops.release(fd)),
     removexattr: status('removexattr', (path, name: string) => ops.removexattr(path, name)),
+    utimens: status('utimens', (path, low: number, high: number, ...more: unknown[]) => {
+      const { atime, mtime } = timesOf(more.at(-1) as Thread, low, high)
+      return ops.utimens(path, atime, mtime)
+    }),
   }
 }
 
-function attributeHandlers(
-  ops: Operations,
-  guard: Guard,
-  signal: Signals,
-): Record<string, Handler> {
-  const answerGetattr = signal('getattr')
-  const answerFgetattr = signal('fgetattr')
-  const answerStatfs = signal('statfs')
-  const answerReadlink = signal('readlink')
-  const answerReaddir = signal('readdir')
-  const answerUtimens = signal('utimens')
+const stat = (attr: Attr) => [statWords(attr)]
+
+/** Operations that answer with a value. */
+function valueHandlers(ops: Operations, make: Shapes): Record<string, Handler> {
   return {
-    getattr: (thread, _opcode, path: string) =>
-      guard.run(
-        'getattr',
-        path,
-        () => ops.getattr(path),
-        attr => answerGetattr(thread, 0, statWords(attr)),
-        errno => answerGetattr(thread, errno, NO_STAT),
-      ),
-    fgetattr: (thread, _opcode, path: string, fd: number) =>
-      guard.run(
-        'fgetattr',
-        path,
-        () => ops.fgetattr(path, fd),
-        attr => answerFgetattr(thread, 0, statWords(attr)),
-        errno => answerFgetattr(thread, errno, NO_STAT),
-      ),
-    statfs: (thread, _opcode, path: string) =>
-      guard.run(
-        'statfs',
-        path,
-        () => ops.statfs(),
-        stat => answerStatfs(thread, 0, statfsWords(stat)),
-        errno => answerStatfs(thread, errno, NO_STATFS),
-      ),
-    readlink: (thread, _opcode, path: string) =>
-      guard.run(
-        'readlink',
-        path,
-        () => ops.readlink(path),
-        target => answerReadlink(thread, 0, target),
-        errno => answerReadlink(thread, errno, ''),
-      ),
-    readdir: (thread, _opcode, path: string) =>
-      guard.run(
-        'readdir',
-        path,
-        () => ops.readdir(path),
-        listing => {
-          const { names, stats } = direntWords(listing)
-          answerReaddir(thread, 0, names, stats)
-        },
-        errno => answerReaddir(thread, errno, [], []),
-      ),
-    utimens: (thread, _opcode, path: string, low: number, high: number) => {
-      const { atime, mtime } = timesOf(thread, low, high)
-      const settle = (errno: number) => answerUtimens(thread, errno)
-      guard.run(
-        'utimens',
-        path,
-        () => ops.utimens(path, atime, mtime),
-        () => settle(0),
-        settle,
-      )
-    },
+    getattr: make.value('getattr', path => ops.getattr(path), stat, [NO_STAT]),
+    fgetattr: make.value('fgetattr', (path, fd: number) => ops.fgetattr(path, fd), stat, [NO_STAT]),
+    statfs: make.value(
+      'statfs',
+      () => ops.statfs(),
+      all => [statfsWords(all)],
+      [NO_STATFS],
+    ),
+    readlink: make.value(
+      'readlink',
+      path => ops.readlink(path),
+      target => [target],
+      [''],
+    ),
+    readdir: make.value(
+      'readdir',
+      path => ops.readdir(path),
+      listing => {
+        const { names, stats } = direntWords(listing)
+        return [names, stats]
+      },
+      [[], []],
+    ),
+    open: make.value(
+      'open',
+      (path, flags: number) => ops.open(path, flags),
+      fd => [fd],
+      [0],
+    ),
+    create: make.value(
+      'create',
+      (path, mode: number) => ops.create(path, mode),
+      fd => [fd],
+      [0],
+    ),
   }
 }
 
-function dataHandlers(ops: Operations, guard: Guard, signal: Signals): Record<string, Handler> {
-  const answerOpen = signal('open')
-  const answerCreate = signal('create')
-  const answerRead = signal('read')
-  const answerWrite = signal('write')
-  return {
-    open: (thread, _opcode, path: string, flags: number) =>
-      guard.run(
-        'open',
-        path,
-        () => ops.open(path, flags),
-        fd => answerOpen(thread, 0, fd),
-        errno => answerOpen(thread, errno, 0),
-      ),
-    create: (thread, _opcode, path: string, mode: number) =>
-      guard.run(
-        'create',
-        path,
-        () => ops.create(path, mode),
-        fd => answerCreate(thread, 0, fd),
-        errno => answerCreate(thread, errno, 0),
-      ),
-    read: (
-      thread,
-      _opcode,
-      path: string,
-      fd: number,
-      buffer: Buffer,
-      length: number,
-      low: number,
-      high: number,
-    ) => {
-      const memory = buffer.buffer
-      const settle = (result: number) => answerRead(thread, result, 0, memory)
-      guard.run(
-        'read',
-        path,
-        () => ops.read(fd, buffer, join(low, high)),
-        count => settle(checkCount(count, length)),
-        settle,
-      )
-    },
-    write: (
-      thread,
-      _opcode,
-      path: string,
-      fd: number,
-      buffer: Buffer,
-      length: number,
-      low: number,
-      high: number,
-    ) => {
-      const memory = buffer.buffer
-      const settle = (result: number) => answerWrite(thread, result, 0, memory)
-      guard.run(
-        'write',
-        path,
-        () => ops.write(fd, buffer, join(low, high)),
-        count => settle(checkCount(count, length)),
-        settle,
-      )
-    },
-  }
+/** Operations on C memory; read and write answer with another 0 before it. */
+function dataHandlers(ops: Operations, make: Shapes): Record<string, Handler> {
+  const data = (name: 'read' | 'write') =>
+    make.memory(
+      name,
+      1,
+      async (_path, fd: number, buffer: Buffer, length: number, low: number, high: number) =>
+        checkCount(await ops[name](fd, buffer, join(low, high)), length),
+      [0],
+    )
+  return { read: data('read'), write: data('write') }
 }
 
-function xattrHandlers(ops: Operations, guard: Guard, signal: Signals): Record<string, Handler> {
-  const answerGet = signal('getxattr')
-  const answerSet = signal('setxattr')
-  const answerList = signal('listxattr')
+function xattrHandlers(ops: Operations, make: Shapes): Record<string, Handler> {
   return {
-    getxattr: (thread, _opcode, path: string, name: string, into: Buffer) => {
-      const memory = into.buffer
-      if (isForeign(name)) {
-        answerGet(thread, ENODATA, memory)
-        return
-      }
-      guard.run(
-        'getxattr',
-        path,
-        () => ops.getxattr(path, name),
-        value => answerGet(thread, give(value, into), memory),
-        errno => answerGet(thread, errno, memory),
-      )
-    },
-    setxattr: (
-      thread,
-      _opcode,
-      path: string,
-      name: string,
-      value: Buffer,
-      _position: number,
-      flags: number,
-    ) => {
-      const memory = value.buffer
-      const copy = Uint8Array.from(value)
-      guard.run(
-        'setxattr',
-        path,
-        () => ops.setxattr(path, name, copy, flags),
-        () => answerSet(thread, 0, memory),
-        errno => answerSet(thread, errno, memory),
-      )
-    },
-    listxattr: (thread, _opcode, path: string, into: Buffer) => {
-      const memory = into.buffer
-      guard.run(
-        'listxattr',
-        path,
-        () => ops.listxattr(path),
-        names => answerList(thread, give(joinNames(names), into), memory),
-        errno => answerList(thread, errno, memory),
-      )
-    },
+    getxattr: make.memory('getxattr', 1, async (path, name: string, into: Buffer) =>
+      isForeign(name) ? ENODATA : give(await ops.getxattr(path, name), into),
+    ),
+    setxattr: make.memory(
+      'setxattr',
+      1,
+      async (path, name: string, value: Buffer, _position: number, flags: number) => {
+        await ops.setxattr(path, name, Uint8Array.from(value), flags)
+        return 0
+      },
+    ),
+    listxattr: make.memory('listxattr', 0, async (path, into: Buffer) =>
+      give(joinNames(await ops.listxattr(path)), into),
+    ),
   }
 }
 
