@@ -1,11 +1,9 @@
 /** From an object's head to POSIX attributes, whoever wrote the object. */
 import { isDirectoryType, isLinkType } from './content-type.ts'
 import * as fields from './metadata-fields.ts'
-import { defaultPerm, isDevice, isSpecial, kindOfMode } from './posix.ts'
+import { defaultPerm, isDevice, isFileBySize, isSpecial, kindOfMode } from './posix.ts'
 import type { AttributeDefaults, AttributeSource, PosixKind, ReadAttributes } from './posix.ts'
 
-/** The longest target that a symlink can have, in bytes (PATH_MAX without the NUL). */
-const TARGET_MAX = 4095
 /** Hadoop's s3n: a directory's marker. */
 export const FOLDER = '_$folder$'
 
@@ -41,12 +39,13 @@ function kindOf(
 ): PosixKind {
   const { key, size, meta } = head
   if (key.endsWith('/')) return 'directory'
+  // What has too many bytes to be anything else is shown as the file that it is.
+  if (isFileBySize(size)) return 'file'
   if (target !== undefined) return 'symlink'
   const stored = mode === undefined ? undefined : kindOfMode(mode)
   const link =
     stored === 'symlink' || isLinkType(meta.contentType) || meta.user[fields.IS_SYMLINK] === 'true'
-  // What cannot be a target is shown as the file that it is.
-  if (link) return size > 0 && size <= TARGET_MAX ? 'symlink' : 'file'
+  if (link) return size > 0 ? 'symlink' : 'file'
   const marker = isDirectoryType(meta.contentType) || key.endsWith(FOLDER)
   const kind = stored ?? (marker ? 'directory' : 'file')
   // None of these has bytes: where there are some, they must stay within reach.

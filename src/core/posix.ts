@@ -79,6 +79,14 @@ export function isSpecial(kind: PosixKind): kind is SpecialKind {
   return kind !== 'file' && kind !== 'directory' && kind !== 'symlink'
 }
 
+/** The longest target that a symlink can have, in bytes (PATH_MAX without the NUL). */
+export const TARGET_MAX: Bytes = 4095
+
+/** Whether an object without a trailing slash has too many bytes to be anything but a file. */
+export function isFileBySize(size: Bytes): boolean {
+  return size > TARGET_MAX
+}
+
 /** Whether it has a number. */
 export function isDevice(kind: PosixKind): boolean {
   return kind === 'character' || kind === 'block'

@@ -22,6 +22,8 @@ export interface Attr {
   readonly mtime: Nanoseconds
   readonly ctime: Nanoseconds
   readonly atime: Nanoseconds
+  /** Permissions, owner and times are not known: the mount's defaults stand for them. */
+  readonly provisional?: boolean
 }
 
 /** What to change; what is absent stays. `'now'` is the daemon's clock. */
@@ -84,7 +86,11 @@ export interface Caller {
 }
 
 export interface FileSystem {
-  lookup(parent: Ino, name: string): Promise<Attr>
+  /**
+   * `enough`: `'kind'` may be answered without a question to the bucket (`provisional`), for names that are only to be
+   * taken away; `getattr` tells all.
+   */
+  lookup(parent: Ino, name: string, enough?: 'all' | 'kind'): Promise<Attr>
   /** What is known of each name; undefined where a look-up would have to ask, or find nothing. */
   known?(parent: Ino, names: readonly string[]): Promise<readonly (Known | undefined)[]>
   getattr(ino: Ino, handle?: HandleId): Promise<Attr>

@@ -1,6 +1,7 @@
 /** Modes, owners, times and kinds: from an object's metadata to the node, with as few HEADs as can be. */
 import { FOLDER, readAttributes } from '../core/metadata.ts'
 import { FsError, StoreError } from '../core/errors.ts'
+import { isFileBySize } from '../core/posix.ts'
 import { ifThere } from '../store/if-there.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { Milliseconds, ObjectMeta, ObjectVersion } from '../core/types.ts'
@@ -9,6 +10,8 @@ import { question } from './habit.ts'
 import { adoptVersion } from './listing.ts'
 import { isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
 import { detach } from './tree.ts'
+
+const STICKY = 0o1000
 
 /** Sets the node's attributes from its metadata. */
 export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
@@ -57,6 +60,13 @@ export async function loadAttributes(ctx: FsContext, node: Node): Promise<void> 
 export function attributesAtHand(ctx: FsContext, node: Node): boolean {
   if (node.meta || ctx.options.attributes === 'listing') return true
   return isDir(node) ? dirMetaAtHand(ctx, node) : fileMetaAtHand(ctx, node)
+}
+
+/** Whether it can be told without its metadata that it is a file, and nothing but itself needs to know whose. */
+export function isFileAnyway(node: Node): boolean {
+  if (isDir(node) || node.content.is !== 'stored' || !isFileBySize(sizeOf(node))) return false
+  // In such a directory the kernel asks whose a file is before it takes the name away.
+  return node.parent !== undefined && (node.parent.perm & STICKY) === 0
 }
 
 function fileMetaAtHand(ctx: FsContext, node: FileNode): boolean {

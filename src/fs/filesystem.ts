@@ -1,9 +1,10 @@
 /** The file system: what the kernel's edge calls, each operation handed to the module that knows it. */
 import { FsError, toFsError } from '../core/errors.ts'
 import { readAttributes } from '../core/metadata.ts'
+import { isFileBySize } from '../core/posix.ts'
 import type { HandleId, Ino } from '../core/types.ts'
 import type { Attr, FileSystem, FsStat } from './api.ts'
-import { loadAttributes } from './attributes.ts'
+import { attributesAtHand, isFileAnyway, loadAttributes } from './attributes.ts'
 import { read, withSource, write } from './content.ts'
 import {
   dirOf,
@@ -94,12 +95,14 @@ class Operations implements FileSystem {
     this.#usage = new Usage(ctx)
   }
 
-  async lookup(parent: Ino, name: string): Promise<Attr> {
+  async lookup(...[parent, name, enough]: Parameters<FileSystem['lookup']>): Promise<Attr> {
     const ctx = this.#ctx
     const node = await existing(ctx, dirOf(ctx, parent), name)
-    await loadAttributes(ctx, node)
+    const provisional = enough === 'kind' && isFileAnyway(node) && !attributesAtHand(ctx, node)
+    if (!provisional) await loadAttributes(ctx, node)
     if (!isDir(node)) node.asideWhenFound = node.keptAside
-    return attrOf(asItIs(ctx, node))
+    const attr = attrOf(asItIs(ctx, node))
+    return provisional ? { ...attr, provisional } : attr
   }
 
   async known(...[parent, names]: Parameters<NonNullable<FileSystem['known']>>) {
@@ -234,11 +237,10 @@ class Operations implements FileSystem {
     const dir = this.#dir(handle)
     await loadDir(this.#ctx, dir)
     readThrough(dir.habit)
-    return [...dir.children.values()].map(node => ({
-      name: node.name,
-      ino: node.ino,
-      kind: isDir(node) ? 'directory' : node.meta ? node.kind : undefined,
-    }))
+    return [...dir.children.values()].map(node => {
+      const isKnown = isDir(node) || node.meta || isFileBySize(sizeOf(node))
+      return { name: node.name, ino: node.ino, kind: isKnown ? node.kind : undefined }
+    })
   }
 
   /** All that was changed directly in the directory: names made, renamed and removed. */

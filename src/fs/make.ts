@@ -1,5 +1,6 @@
 /** New names: files, directories, symlinks. */
 import { FsError } from '../core/errors.ts'
+import { TARGET_MAX } from '../core/posix.ts'
 import type { StoredState } from '../core/state.ts'
 import type { Key } from '../core/types.ts'
 import type { Caller, SpecialFile } from './api.ts'
@@ -10,8 +11,6 @@ import { checkTwinName, child } from './find.ts'
 import { newlyMade } from './kept.ts'
 import type { DirNode, FileContent, FileNode, Node } from './node.ts'
 import { attach, forgetIfUnused, keyFor, newDir, newFile, touchDir } from './tree.ts'
-
-const LONGEST_TARGET = 4095
 
 /** What a key is known to hold when the name was found to be free. */
 const FREE: StoredState = { is: 'absent' }
@@ -46,7 +45,7 @@ export async function makeSymlink(
   caller: Caller | undefined,
 ): Promise<FileNode> {
   const bytes = new TextEncoder().encode(target)
-  if (bytes.byteLength > LONGEST_TARGET) throw new FsError('ENAMETOOLONG', 'symlink target')
+  if (bytes.byteLength > TARGET_MAX) throw new FsError('ENAMETOOLONG', 'symlink target')
   if (bytes.byteLength === 0) throw new FsError('ENOENT', 'empty symlink target')
   const key = await freeKey(ctx, parent, name, 'file')
   const content: FileContent = { is: 'inline', bytes }

@@ -1,6 +1,6 @@
 /** Requests about attributes, extended ones included, and about the file system as a whole. */
-import { FsError } from '../../core/errors.ts'
-import type { Milliseconds, Nanoseconds } from '../../core/types.ts'
+import { FsError, LookAgain } from '../../core/errors.ts'
+import type { HandleId, Ino, Milliseconds, Nanoseconds } from '../../core/types.ts'
 import type { Attr, AttrChange } from '../../fs/api.ts'
 import { isForeign } from '../names.ts'
 import type { Call } from './call.ts'
@@ -18,9 +18,10 @@ export const attributeHandlers: Readonly<Record<number, Handler>> = {
   /** `struct fuse_getattr_in`: flags, dummy, fh. */
   [OP.getattr](session, call) {
     const handle = (call.u32(0) & GETATTR_HANDLE) !== 0 ? call.u64(8) : undefined
-    const work = () => session.fs.getattr(call.ino, handle)
+    const work = () => attributesOf(session, call.ino, handle)
     session.run(call, 'getattr', work, attr => {
-      session.replies.attr(call.unique, attr, attr.kind === 'directory' ? DIRECTORY_FRESH : 0)
+      const fresh = attr.kind === 'directory' ? DIRECTORY_FRESH : 0
+      if (session.replies.attr(call.unique, attr, fresh)) session.places.toldAll(call.ino)
     })
   },
 
@@ -29,6 +30,10 @@ export const attributeHandlers: Readonly<Record<number, Handler>> = {
     const handle = (valid & SET.handle) !== 0 ? call.u64(8) : undefined
     const change = changeOf(call, valid)
     const work = async (): Promise<Attr> => {
+      if (handle === undefined && session.places.isProvisional(call.ino)) {
+        await attributesOf(session, call.ino)
+        throw new LookAgain('the kernel did not know whose it is')
+      }
       const more = await setIdChange(session, call, valid)
       return session.fs.setattr(call.ino, { ...change, ...more }, handle)
     }
@@ -90,6 +95,17 @@ export const xattrHandlers: Readonly<Record<number, Handler>> = {
       await session.fs.removexattr(call.ino, name.content())
     })
   },
+}
+
+/** Of an inode whose look-up asked the bucket nothing, this is the first question: there may be none of that name. */
+async function attributesOf(session: Session, ino: Ino, handle?: HandleId): Promise<Attr> {
+  try {
+    return await session.fs.getattr(ino, handle)
+  } catch (error) {
+    const isGone = error instanceof FsError && error.errno === 'ENOENT'
+    if (isGone && session.places.isProvisional(ino)) throw new LookAgain('the file is gone')
+    throw error
+  }
 }
 
 /** The xattr(7) rule: an empty buffer asks for the size, one that is too small is ERANGE. */

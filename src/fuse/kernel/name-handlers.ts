@@ -20,7 +20,7 @@ export const nameHandlers: Readonly<Record<number, Handler>> = {
     const name = call.name(0)
     const { fs } = session
     const work = async () => {
-      const attr = await fs.lookup(call.ino, name.existing())
+      const attr = await fs.lookup(call.ino, name.existing(), 'kind')
       const [known] = (await fs.known?.(call.ino, [name.text])) ?? []
       return { attr, known: known?.attr.ino === attr.ino ? known : undefined }
     }

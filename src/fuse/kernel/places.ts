@@ -12,6 +12,8 @@ interface Place {
   name: string
   /** Answers with this inode that the kernel has not taken back by FORGET. */
   told: number
+  /** It was told nothing but what it is. */
+  provisional: boolean
 }
 
 export class Places {
@@ -22,16 +24,21 @@ export class Places {
     return this.#places.size
   }
 
-  /** The kernel was told that `name` in `parent` is `ino`. */
-  told(ino: Ino, parent: Ino, name: string): void {
+  /** The kernel was told that `name` in `parent` is `ino`; `provisional`: and nothing else of it. */
+  told(ino: Ino, parent: Ino, name: string, provisional = false): void {
+    const told = (this.#places.get(ino)?.told ?? 0) + 1
+    this.#places.set(ino, { parent, name, told, provisional })
+  }
+
+  /** The kernel was told all of the inode's attributes. */
+  toldAll(ino: Ino): void {
     const place = this.#places.get(ino)
-    if (place === undefined) {
-      this.#places.set(ino, { parent, name, told: 1 })
-      return
-    }
-    place.parent = parent
-    place.name = name
-    place.told += 1
+    if (place) place.provisional = false
+  }
+
+  /** Whether the kernel does not know yet whose the inode is. */
+  isProvisional(ino: Ino): boolean {
+    return this.#places.get(ino)?.provisional === true
   }
 
   /** True: it knows nothing of the inode any more. */

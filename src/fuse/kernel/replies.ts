@@ -132,7 +132,8 @@ export class Replies {
   }
 
   #putEntry(attr: Attr, keep: Milliseconds = 0): void {
-    putEntry(this.#out, OUT_HEADER, attr, this.validity(keep))
+    const validity = this.validity(keep)
+    putEntry(this.#out, OUT_HEADER, attr, attr.provisional ? { ...validity, attr: 0 } : validity)
   }
 
   #putOpen(at: number, handle: HandleId, flags: number): void {

@@ -87,7 +87,7 @@ export class Session {
   /** Answers with an inode that the kernel counts. */
   entry(call: Call, parent: Ino, name: string, attr: Attr, known?: Known): void {
     if (!this.replies.entry(call.unique, attr, known?.fresh)) return
-    this.places.told(attr.ino, parent, name)
+    this.places.told(attr.ino, parent, name, attr.provisional)
     if (known) this.handles.told(attr.ino, known.generation)
   }
 
