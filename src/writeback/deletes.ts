@@ -1,6 +1,9 @@
 /**
  * Deletes travel together: a key that shall be gone waits until nothing more is being deleted for a moment, or until
  * there are enough for a full request. One key alone goes as a plain, conditional DELETE.
+ *
+ * A name that was removed alone may be made again at once (an editor, a lock): it rests as a closed file does. Those
+ * of a long series (rm -r) rest a tenth of that.
  */
 import type { Clock } from '../core/ports.ts'
 import type { Key, Milliseconds } from '../core/types.ts'
@@ -14,7 +17,7 @@ export interface DeletesPorts {
   readonly store: ObjectStore
   readonly states: KeyStates
   readonly clock: Clock
-  /** How long no further delete must come before an unfilled request goes. */
+  /** How long no further delete must come before an unfilled request goes; after a long series a tenth. */
   readonly rest: Milliseconds
   /** Whether open files still need the object. */
   readonly needed: (key: Key) => boolean
@@ -26,6 +29,10 @@ export interface DeletesPorts {
 
 /** No delete is held longer than this, or the rest if that is longer, for the sake of company. */
 const LONGEST: Milliseconds = 10_000
+/** So many deletes without a rest between them are a long series. */
+const SERIES = 100
+/** The least rest. */
+const LEAST: Milliseconds = 100
 /** While other keys are still being copied elsewhere before they go (a renamed directory), one is held so long for them. */
 const COPYING: Milliseconds = 500
 /** Whether there are any is looked for no more often than this. */
@@ -34,8 +41,9 @@ const LOOK_EVERY: Milliseconds = 50
 export class Deletes {
   readonly #ports: DeletesPorts
   #lastAdded = 0
-  /** Deletes that came since the last request left. */
+  /** Deletes that came since the last request left, and those that came without a rest between them. */
   #gathered = 0
+  #series = 0
   /** Since when a request that could go is held for keys that are being copied. */
   #heldSince: Milliseconds | undefined
   #looked = { at: -Infinity, found: false }
@@ -45,9 +53,26 @@ export class Deletes {
     this.#ports = ports
   }
 
-  /** One more key shall be gone. */
+  /** One more key shall be gone: for how long it rests. */
+  counted(state: KeyState): Milliseconds {
+    const { clock, rest, states } = this.#ports
+    const now = clock.now()
+    const whole = Math.max(LEAST, rest)
+    if (now - this.#lastAdded >= whole) this.#series = 0
+    this.#lastAdded = now
+    // What others are to be made from was renamed, and rests as they do.
+    if (states.dependentsOf(state.key).length > 0) return whole
+    this.#series += 1
+    return this.#rest
+  }
+
+  get #rest(): Milliseconds {
+    const { rest } = this.#ports
+    return Math.max(LEAST, this.#series < SERIES ? rest : rest / 10)
+  }
+
+  /** One more key shall be gone and rests: a full request goes. */
   added(state: KeyState): void {
-    this.#lastAdded = this.#ports.clock.now()
     this.#gathered += 1
     const { deleteBatch } = this.#ports.store.features
     if (deleteBatch > 1 && this.#gathered >= deleteBatch) this.#send(state)
@@ -61,7 +86,7 @@ export class Deletes {
   due(state: KeyState, later: (due: Milliseconds) => void): void {
     const { clock, rest } = this.#ports
     const now = clock.now()
-    const wait = this.#lastAdded + rest
+    const wait = this.#lastAdded + this.#rest
     const urgent = state.waiters.length > 0 || now - state.since > Math.max(LONGEST, rest)
     if (!urgent && now < wait) return later(wait)
     if (this.#othersFollow(now)) {

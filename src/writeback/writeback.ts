@@ -81,7 +81,7 @@ export class WriteBack {
       store: options.store,
       states,
       clock: options.clock,
-      rest: Math.max(100, options.rest),
+      rest: options.rest,
       needed: key => this.#events?.needed(key) === true,
       began: batch => this.#beginAll(batch),
       done: (state, error) => this.#finish(state, { stored: undefined, error }),
@@ -220,9 +220,10 @@ export class WriteBack {
     state.parked = undefined
     state.failures = 0
     if (open !== undefined) state.open = open
-    this.#schedule(state, now + this.#restOf(key))
+    const isDelete = desired.is === 'absent'
+    this.#schedule(state, now + (isDelete ? this.#deletes.counted(state) : this.#restOf(key)))
     this.#unblock(before)
-    if (desired.is === 'absent') this.#deletes.added(state)
+    if (isDelete) this.#deletes.added(state)
   }
 
   #restOf(key: Key): Milliseconds {
