@@ -6,7 +6,7 @@ import { ifThere } from '../store/if-there.ts'
 import type { ObjectHead } from '../store/store.ts'
 import type { Milliseconds, ObjectMeta, ObjectVersion } from '../core/types.ts'
 import type { FsContext } from './context.ts'
-import { question } from './habit.ts'
+import { opens, question } from './habit.ts'
 import { adoptVersion } from './listing.ts'
 import { isDir, sizeOf, type DirNode, type FileNode, type Node } from './node.ts'
 import { detach } from './tree.ts'
@@ -62,11 +62,12 @@ export function attributesAtHand(ctx: FsContext, node: Node): boolean {
   return isDir(node) ? dirMetaAtHand(ctx, node) : fileMetaAtHand(ctx, node)
 }
 
-/** Whether it can be told without its metadata that it is a file, and nothing but itself needs to know whose. */
-export function isFileAnyway(node: Node): boolean {
-  if (isDir(node) || node.content.is !== 'stored' || !isFileBySize(sizeOf(node))) return false
+/** Whether a look-up may leave the attributes out: it is a file in any case, and they may not be asked for next. */
+export function isKindEnough(ctx: FsContext, node: Node): boolean {
+  if (isDir(node) || !node.parent || !isFileBySize(sizeOf(node))) return false
   // In such a directory the kernel asks whose a file is before it takes the name away.
-  return node.parent !== undefined && (node.parent.perm & STICKY) === 0
+  if ((node.parent.perm & STICKY) !== 0) return false
+  return !opens(node.parent.habit) && !attributesAtHand(ctx, node)
 }
 
 function fileMetaAtHand(ctx: FsContext, node: FileNode): boolean {

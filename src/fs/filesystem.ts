@@ -4,7 +4,7 @@ import { readAttributes } from '../core/metadata.ts'
 import { isFileBySize } from '../core/posix.ts'
 import type { HandleId, Ino } from '../core/types.ts'
 import type { Attr, FileSystem, FsStat } from './api.ts'
-import { attributesAtHand, isFileAnyway, loadAttributes } from './attributes.ts'
+import { isKindEnough, loadAttributes } from './attributes.ts'
 import { read, withSource, write } from './content.ts'
 import {
   dirOf,
@@ -98,7 +98,7 @@ class Operations implements FileSystem {
   async lookup(...[parent, name, enough]: Parameters<FileSystem['lookup']>): Promise<Attr> {
     const ctx = this.#ctx
     const node = await existing(ctx, dirOf(ctx, parent), name)
-    const provisional = enough === 'kind' && isFileAnyway(node) && !attributesAtHand(ctx, node)
+    const provisional = enough === 'kind' && isKindEnough(ctx, node)
     if (!provisional) await loadAttributes(ctx, node)
     if (!isDir(node)) node.asideWhenFound = node.keptAside
     const attr = attrOf(asItIs(ctx, node))

@@ -33,11 +33,15 @@ export function readThrough(habit: Habit): void {
   Object.assign(habit, newHabit(), { read: true })
 }
 
+/** Whether a program opens the directory's files rather than only look at them. */
+export function opens({ opened, asked }: Habit): boolean {
+  return opened > 0 && opened * 2 >= asked - 1
+}
+
 /** What to ask the bucket for, when a file's attributes are wanted that are not known. Counts the question. */
 export function question(habit: Habit, size: Bytes): 'head' | 'head-and-ahead' | 'first-bytes' {
   habit.asked += 1
-  const opens = habit.opened > 0 && habit.opened * 2 >= habit.asked - 1
-  if (opens) return size > 0 && size <= SMALL ? 'first-bytes' : 'head'
+  if (opens(habit)) return size > 0 && size <= SMALL ? 'first-bytes' : 'head'
   if (!habit.read || habit.ahead || habit.asked < ENOUGH) return 'head'
   habit.ahead = true
   return 'head-and-ahead'
