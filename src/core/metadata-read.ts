@@ -3,6 +3,7 @@ import { isDirectoryType, isLinkType } from './content-type.ts'
 import * as fields from './metadata-fields.ts'
 import { defaultPerm, isDevice, isFileBySize, isSpecial, kindOfMode } from './posix.ts'
 import type { AttributeDefaults, AttributeSource, PosixKind, ReadAttributes } from './posix.ts'
+import type { ObjectMeta } from './types.ts'
 
 /** Hadoop's s3n: a directory's marker. */
 export const FOLDER = '_$folder$'
@@ -23,6 +24,11 @@ export function readAttributes(head: AttributeSource, defaults: AttributeDefault
     ...(isDevice(kind) && { rdev: fields.valueOf(user, fields.RDEV_FIELDS) ?? 0 }),
     ...(kind === 'symlink' && target !== undefined && { symlinkTarget: target }),
   }
+}
+
+/** Whether the metadata tell a file's time, so that it is not the object's own. */
+export function tellsTime({ user }: ObjectMeta): boolean {
+  return fields.valueOf(user, fields.MTIME_FIELDS) !== undefined
 }
 
 /** A target in metadata. svfs's field has too ordinary a name to count without its content type. */

@@ -72,14 +72,14 @@ export function commit(ctx: FsContext, changes: readonly Change[], present: read
 }
 
 /** Puts the node's mode, owner and times into its metadata. The metadata must be loaded. */
-export function stampMeta(ctx: FsContext, node: Node): void {
+export function stampMeta(ctx: FsContext, node: Node): ObjectMeta {
   const { defaults } = ctx.options
   const { kind, perm, uid, gid, mtime } = node
   const rdev = isDir(node) ? 0 : node.rdev
   const before = node.meta ?? freshMeta(ctx, node)
   const user = writeAttributes({ kind, perm, uid, gid, mtime, rdev }, defaults, before.user)
-  node.meta = { ...before, user }
   node.metaDirty = true
+  return (node.meta = { ...before, user })
 }
 
 /** The metadata of what has none yet: the content type that its name tells. */
@@ -93,10 +93,15 @@ export function metaForNewContent(node: FileNode): void {
   if (node.meta) node.meta = { ...node.meta, user: forNewContent(node.meta.user) }
 }
 
+/** Whether the server keeps so much metadata. */
+export function fits(ctx: FsContext, meta: ObjectMeta): boolean {
+  const user = meta.kept ? { ...meta.user, [KEPT_FIELD]: meta.kept } : meta.user
+  return metaFits(user, ctx.store.limits)
+}
+
 /** Throws ENOSPC when the metadata is more than the server keeps. */
 export function checkMeta(ctx: FsContext, meta: ObjectMeta): void {
-  const user = meta.kept ? { ...meta.user, [KEPT_FIELD]: meta.kept } : meta.user
-  if (metaFits(user, ctx.store.limits)) return
+  if (fits(ctx, meta)) return
   throw new FsError(
     'ENOSPC',
     `user metadata over the server's limit of ${ctx.store.limits.maxMeta} bytes`,

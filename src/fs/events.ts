@@ -5,6 +5,7 @@ import type { WriteBackEvents } from '../writeback/writeback.ts'
 import type { FsContext } from './context.ts'
 import { resolveConflict } from './conflict.ts'
 import { isDir, type FileNode } from './node.ts'
+import { metaForCopy } from './setattr.ts'
 import { followUnnamed, isNeeded, keepUnnamed } from './unnamed.ts'
 
 export function eventsOf(ctx: FsContext): WriteBackEvents {
@@ -14,6 +15,7 @@ export function eventsOf(ctx: FsContext): WriteBackEvents {
     conflict: (key, error) => resolveConflict(ctx, key, error),
     needed: key => isNeeded(ctx, key),
     keep: (key, last) => keepUnnamed(ctx, key, last),
+    metaForCopy: key => metaForCopy(ctx, key),
     replaced: (before, now) => followUnnamed(ctx, before, now),
   }
 }

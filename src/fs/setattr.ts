@@ -1,15 +1,16 @@
 /** chmod, chown, utimens, truncate: new attributes, kept in the object's metadata. */
 import { FsError } from '../core/errors.ts'
+import { readAttributes, tellsTime } from '../core/metadata.ts'
 import { isSpecial } from '../core/posix.ts'
-import type { Nanoseconds } from '../core/types.ts'
+import type { Key, Nanoseconds, ObjectMeta } from '../core/types.ts'
 import type { AttrChange } from './api.ts'
 import { isTop } from './buckets.ts'
 import { loadMeta } from './attributes.ts'
-import { changeOf, checkMeta, commit, stampMeta, storedOf } from './commit.ts'
+import { changeOf, checkMeta, commit, fits, stampMeta, storedOf } from './commit.ts'
 import { truncate } from './content.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
-import { isDir, type Node } from './node.ts'
+import { isDir, sizeOf, type Node } from './node.ts'
 
 export async function setAttributes(ctx: FsContext, node: Node, change: AttrChange): Promise<void> {
   if (change.size !== undefined && isSpecial(node.kind)) {
@@ -41,6 +42,33 @@ export async function setAttributes(ctx: FsContext, node: Node, change: AttrChan
  */
 export function keepTime(ctx: FsContext, node: Node): void {
   if (!isDir(node) && !isTop(ctx, node)) stampMeta(ctx, node)
+}
+
+/**
+ * The same before a file's bytes are copied to its new name: the metadata for it there; undefined where the source's
+ * tell the time, or cannot hold it. Rejects with StoreError or FsError.
+ */
+export async function metaForCopy(ctx: FsContext, key: Key): Promise<ObjectMeta | undefined> {
+  const node = ctx.unsettled.get(key)
+  if (!node || isDir(node)) return undefined
+  const { content } = node
+  try {
+    await loadMeta(ctx, node)
+  } catch (error) {
+    // Without a source the copy says what is to be said.
+    if (error instanceof FsError && error.errno === 'ENOENT') return undefined
+    throw error
+  }
+  const { meta } = node
+  if (!meta || node.metaDirty || node.content !== content || tellsTime(meta)) return undefined
+  const { modified } = node
+  const { kind } = readAttributes({ key, size: sizeOf(node), modified, meta }, ctx.options.defaults)
+  // It turns out to stand for a directory, as other programs keep them.
+  if (kind === 'directory') return undefined
+  const stamped = stampMeta(ctx, node)
+  if (fits(ctx, stamped)) return stamped
+  Object.assign(node, { meta, metaDirty: false })
+  return undefined
 }
 
 /** Changes a node whose metadata is loaded and commits it; on a failure it is as it was. */

@@ -7,7 +7,9 @@ import type { ExecutorPorts } from './executor.ts'
 import type { Failures } from './failures.ts'
 import type { KeyState } from './key-state.ts'
 import type { Ledger } from './ledger.ts'
+import { withTime } from './keep-time.ts'
 import { materialise } from './materialise.ts'
+import type { WriteBackEvents } from './options.ts'
 import { circleThrough, nextAction } from './plan.ts'
 
 /** How often a key that somebody waits for asks whether it may go. */
@@ -19,6 +21,7 @@ export interface BlockedPorts {
   readonly failures: Failures
   readonly executor: ExecutorPorts
   readonly clock: Clock
+  readonly events: () => Pick<WriteBackEvents, 'metaForCopy'> | undefined
   /** The state's content is in a staged file now. Throws FsError. */
   fetched(state: KeyState, desired: Desired): void
 }
@@ -61,13 +64,15 @@ export class Blocked {
   }
 
   async #break(state: KeyState): Promise<void> {
-    const { agenda, failures, ledger, executor } = this.#ports
+    const { agenda, failures, ledger, executor, events } = this.#ports
     const { rev } = state
     agenda.occupy(state)
     let failure: unknown
-    const desired = await materialise(executor, state.desired).catch((error: unknown) => {
-      failure = error
-    })
+    const desired = await withTime(events(), state)
+      .then(timed => materialise(executor, timed))
+      .catch((error: unknown) => {
+        failure = error
+      })
     agenda.free(state)
     if (agenda.closed) return
     try {

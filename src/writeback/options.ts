@@ -35,6 +35,11 @@ export interface WriteBackEvents {
    * may pass; never with `last`.
    */
   keep(key: Key, last: boolean): Promise<void>
+  /**
+   * The content is about to be copied from another key: the metadata that the copy needs, where the source's alone
+   * would lose the file's time. Rejects with a StoreError or FsError that may pass.
+   */
+  metaForCopy(key: Key): Promise<ObjectMeta | undefined>
   /** A request of ours made the version `now` of the version `before` of the same key. */
   replaced(before: ETag, now: Source): void
 }

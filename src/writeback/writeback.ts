@@ -15,6 +15,7 @@ import { Deletes } from './deletes.ts'
 import { compareFirst, run, type ExecutorPorts, type Finish } from './executor.ts'
 import { Failures } from './failures.ts'
 import { KeepFirst } from './keep-first.ts'
+import { withTime } from './keep-time.ts'
 import { newState, settledForm, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
 import { leftToDo, rebased } from './left-to-do.ts'
@@ -71,6 +72,7 @@ export class WriteBack {
     this.#keepFirst = new KeepFirst({ ...own, events: () => this.#events })
     this.#blocked = new Blocked({
       ...own,
+      events: () => this.#events,
       executor: this.#ports,
       fetched: ({ key, stored }, desired) => {
         this.change([{ key, desired, stored }])
@@ -78,10 +80,8 @@ export class WriteBack {
       },
     })
     this.#deletes = new Deletes({
-      store: options.store,
+      ...options,
       states,
-      clock: options.clock,
-      rest: options.rest,
       needed: key => this.#events?.needed(key) === true,
       began: batch => this.#beginAll(batch),
       done: (state, error) => this.#finish(state, { stored: undefined, error }),
@@ -272,9 +272,11 @@ export class WriteBack {
   async #perform(state: KeyState, action: Action): Promise<void> {
     this.#agenda.occupy(state)
     try {
+      const desired = await withTime(this.#events, state)
       await compareFirst(this.#ports, state)
       // The plan was made for what was desired before: with another file, its upload has a turn of its own.
       if (state.rev !== state.busyRev) throw new Overtaken()
+      if (desired !== state.desired) this.#ledger.enter(state, desired, true)
       this.#ledger.markSending([state])
       const outcome = await run(this.#ports, state, action)
       this.#finish(state, { stored: outcome.stored, outcome })

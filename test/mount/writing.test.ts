@@ -205,3 +205,26 @@ await onServers('the type is guessed from the name', async (t, session) => {
     /a.html text\/html.*b.png image\/png.*c.json application\/json.*d.tar.gz application\/gzip.*e.css text\/css.*f.JPG image\/jpeg.*noext.unknownext (application|binary)\/octet-stream/s,
   )
 })
+
+await onServers('a rename keeps the time of what others stored', async (t, session) => {
+  const { client } = session
+  for (const folder of ['', 'd/', 'swap/']) {
+    await client.put(`${folder}a`, 'abc')
+    await client.put(`${folder}b`, 'x'.repeat(5000), { metadata: { uid: '77', mode: '33152' } })
+    await client.put(`${folder}c`, 'abc', { metadata: { mtime: '978307200', own: 'x' } })
+  }
+  const times = 'stat -c "%Y %u %a %s"'
+  const m = await session.mount()
+  const before = await m.sh(`sleep 2; ${times} a b c d/a d/b d/c swap/b swap/a`)
+  await m.stop()
+  const other = await session.mount()
+  session.proxy.reset()
+  await other.sh('mv a a2; mv b b2; mv c c2; mv d e')
+  await other.sh('cd swap; ls; mv a t; mv b a; mv t b')
+  await flush(other)
+  t.same(session.changes()['PutObject'] ?? 0, 1, 'copies but for one of the two that were swapped')
+  await other.stop()
+  const last = await session.mount()
+  t.equal(await last.sh(`${times} a2 b2 c2 e/a e/b e/c swap/a swap/b`), before)
+  t.match((await client.head('c2'))?.metadata, { mtime: '978307200', own: 'x' })
+})
