@@ -119,6 +119,8 @@ export class S3Store implements ObjectStore {
   async list(request: ListRequest, signal?: AbortSignal): Promise<ListPage> {
     const asked = { operation: 'ListObjectsV2', method: 'GET', query: listQuery(request), signal }
     const reply = await this.#client.send(asked)
+    // Swift's proxy puts its id on every reply, those of s3api too; its listings may be behind its objects.
+    if (reply.headers['x-trans-id'] !== undefined) this.features.listingCurrent = false
     try {
       return parseListing(Buffer.from(reply.body).toString(), request.token)
     } catch (error) {

@@ -6,7 +6,11 @@ import { bytes, noMeta, read, rejects, text } from '../../conformance/support.ts
 import { freshBucket, type Server } from '../../support/servers.ts'
 import { ports } from './scripted-server.ts'
 
-export async function s3Contract(t: Test, server: Server): Promise<void> {
+export async function s3Contract(
+  t: Test,
+  server: Server,
+  expected: { readonly listingCurrent: boolean },
+): Promise<void> {
   const options: S3Options = {
     endpoint: server.endpoint,
     region: server.s3.region,
@@ -16,6 +20,13 @@ export async function s3Contract(t: Test, server: Server): Promise<void> {
   await storeConformance(t, 'contract', async () =>
     openS3Bucket(await freshBucket(server), options, ports),
   )
+
+  await t.test('what a listing tells of listings', async t => {
+    const store = await openS3Bucket(await freshBucket(server), options, ports)
+    t.teardown(() => store.close())
+    await store.probe('')
+    t.match(store.features, expected)
+  })
 
   await t.test('buckets', async t => {
     const service = await openS3Service(options, ports)

@@ -5,4 +5,6 @@ import { s3Contract } from './contract.ts'
 
 t.setTimeout(300_000)
 const skip = await whyMissing('rgw')
-await t.test('Ceph RGW', { skip, timeout: 300_000 }, async t => s3Contract(t, await sharedRgw()))
+await t.test('Ceph RGW', { skip, timeout: 300_000 }, async t =>
+  s3Contract(t, await sharedRgw(), { listingCurrent: true }),
+)
