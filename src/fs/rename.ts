@@ -4,12 +4,22 @@
  */
 import { contentTypeOf } from '../core/content-type.ts'
 import { FsError } from '../core/errors.ts'
+import { tellsTime } from '../core/metadata.ts'
 import type { StoredState } from '../core/state.ts'
 import type { Key } from '../core/types.ts'
 import type { Change } from '../writeback/writeback.ts'
 import { loadMeta } from './attributes.ts'
 import { checkNoBucket } from './buckets.ts'
-import { ABSENT, changeOf, commit, emptiedBy, goneOf, markersFor, storedOf } from './commit.ts'
+import {
+  ABSENT,
+  changeOf,
+  commit,
+  emptiedBy,
+  goneOf,
+  markersFor,
+  stampMeta,
+  storedOf,
+} from './commit.ts'
 import type { FsContext } from './context.ts'
 import { nowNs } from './context.ts'
 import { checkTwinName, child, existing } from './find.ts'
@@ -154,6 +164,11 @@ function renameDir(
     undo.push(() => (one.key = oldKey))
     if (!marked) continue
     if (!isDir(one)) sendNote(one)
+    else if (one.meta && !tellsTime(one.meta)) {
+      const { meta, metaDirty } = one
+      undo.push(() => Object.assign(one, { meta, metaDirty }))
+      stampMeta(ctx, one)
+    }
     const stored: StoredState = one === node && target ? storedOf(target) : { is: 'absent' }
     fresh.push(changeOf(one, stored))
   }
