@@ -88,7 +88,7 @@ export function pickEndpoint(
   if (services.length === 0) {
     return {
       trouble: 'the token has no service catalogue',
-      hint: 'name a project to scope it to (OS_PROJECT_NAME or OS_PROJECT_ID, with its domain)',
+      hint: 'Name a project to scope it to (OS_PROJECT_NAME or OS_PROJECT_ID, with its domain).',
     }
   }
   const all = services
@@ -98,7 +98,7 @@ export function pickEndpoint(
     const types = services.map(each => each.type).join(', ')
     return {
       trouble: `the catalogue has no object-store service (it has: ${types})`,
-      hint: 'this cloud offers no Swift to this project; set OS_STORAGE_URL if you know its address',
+      hint: 'This cloud offers no Swift to this project; set OS_STORAGE_URL if you know its address.',
     }
   }
   const regionOf = (each: (typeof all)[number]): string => each.region_id ?? each.region ?? ''
@@ -110,7 +110,7 @@ export function pickEndpoint(
     const regions = [...new Set(all.map(regionOf))].join(', ')
     return {
       trouble: `the catalogue has no object-store in region ${want.region ?? ''}`,
-      hint: `set OS_REGION_NAME to one of: ${regions}`,
+      hint: `Set OS_REGION_NAME to one of: ${regions}.`,
     }
   }
   const found = inRegion.find(each => each.interface === want.interface && each.url !== undefined)
@@ -118,7 +118,7 @@ export function pickEndpoint(
     const interfaces = [...new Set(inRegion.map(each => each.interface))].join(', ')
     return {
       trouble: `the catalogue has no ${want.interface} address of object-store`,
-      hint: `set OS_INTERFACE to one of: ${interfaces}`,
+      hint: `Set OS_INTERFACE to one of: ${interfaces}.`,
     }
   }
   return { url: found.url }

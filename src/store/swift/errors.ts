@@ -38,9 +38,9 @@ const KINDS: Readonly<Record<number, StoreErrorKind>> = {
 
 const HINTS: Partial<Record<StoreErrorKind, string>> = {
   denied:
-    'check that the user may read and write this container (X-Container-Read, X-Container-Write, roles)',
-  quota: 'the container or account quota is reached: delete something or have the quota raised',
-  throttled: 'the server limits requests; pailfs slows down by itself',
+    'Check that the user may read and write this container (X-Container-Read, X-Container-Write, roles).',
+  quota: 'The container or account quota is reached: delete something or have the quota raised.',
+  throttled: 'The server limits requests; pailfs slows down by itself.',
 }
 
 /** A reply of an unwanted status as a StoreError. */
@@ -51,10 +51,11 @@ export function fromReply(failure: Failure): StoreError {
   const retryAfter = Number(headers['retry-after'])
   const requestId = headers['x-trans-id'] ?? headers['x-openstack-request-id']
   const hint = HINTS[kind]
+  const said = /"message"\s*:\s*"([^"\\]+)"/.exec(text)?.[1]
   const code = /"Code"\s*:\s*"(\w+)"/.exec(text)?.[1]
   return new StoreError(
     kind,
-    `${operation}${named(key ?? failure.container)}: ${status}${text === '' ? '' : ` ${text}`}`,
+    `${operation}${named(key ?? failure.container)}: ${status} ${said ?? text}`.trimEnd(),
     {
       operation,
       status,

@@ -111,7 +111,7 @@ export class Session {
         `${auth.authUrl} answered without X-Auth-Token and X-Storage-Url`,
         {
           operation: 'Authenticate',
-          hint: 'ST_AUTH must be the address of v1 authentication; it usually ends with /auth/v1.0',
+          hint: 'ST_AUTH must be the address of v1 authentication; it usually ends with /auth/v1.0.',
         },
       )
     }
@@ -171,9 +171,9 @@ function refused(
   const error = fromReply({ operation: 'Authenticate', ...reply })
   const hint =
     status === 401 || status === 403
-      ? 'check user, key or password, and for Keystone the project and the domains'
+      ? 'Check user, key or password, and for Keystone the project and the domains.'
       : status === 404 || status === 300
-        ? 'check the address of authentication: v1 ends with /auth/v1.0, Keystone with /v3'
+        ? 'Check the address of authentication: v1 ends with /auth/v1.0, Keystone with /v3.'
         : undefined
   const kind = status === 404 || status === 300 ? 'invalid' : error.kind
   return new StoreError(kind, `authentication at ${authUrl}: ${error.message}`, {

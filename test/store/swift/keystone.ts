@@ -48,7 +48,7 @@ export async function keystoneKinds(t: Test, server: Server): Promise<void> {
   await t.test('what is missing is said', async t => {
     t.match(
       await attempt({ ...environment, OS_REGION_NAME: 'Nowhere' }),
-      /region Nowhere: set OS_REGION_NAME to one of: RegionOne/,
+      /region Nowhere: Set OS_REGION_NAME to one of: RegionOne/,
     )
     t.match(await attempt({ ...environment, OS_PASSWORD: 'wrong-one' }), /authentication at .*401/)
     t.notMatch(await attempt({ ...environment, OS_PASSWORD: 'wrong-one' }), /wrong-one/)

@@ -89,7 +89,7 @@ t.test('refused credentials, without the secret in the text; wrong addresses', a
   const error = await head(open(v1)).catch(
     (error: unknown) => error as Error & { kind: string; details: object },
   )
-  t.match(error, { kind: 'denied', details: { hint: /check user, key/ } })
+  t.match(error, { kind: 'denied', details: { hint: /Check user, key/ } })
   t.notMatch((error as Error).message, /hush/)
   state.refuse = false
   await rejects(
