@@ -137,6 +137,14 @@ async function checkUser(mountPoint: string, options: CheckOptions): Promise<voi
       error,
     )
   }
+  // fusermount3 looks there for whose a mount is.
+  await access('/etc/mtab').catch((error: unknown) => {
+    throw new MountError(
+      '/etc/mtab is not there, and without it fusermount3 takes no mount away',
+      'As root: ln -s /proc/self/mounts /etc/mtab',
+      error,
+    )
+  })
   if (options.allowOther && !(await allowsOthers())) {
     throw new MountError(
       'allow_other is not permitted to ordinary users here',

@@ -3,7 +3,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,6 +13,7 @@ import type { LinkOptions } from '../../src/fuse/link.ts'
 /** Why no program of this project can be run as an ordinary user, as a reason for `{ skip }`; false when it can. */
 export function noOrdinaryUser(): string | false {
   if (process.getuid?.() !== 0) return 'needs root to become one'
+  if (!existsSync('/etc/mtab')) return 'fusermount3 needs /etc/mtab to unmount for one'
   const nobody = ['--reuid=nobody', '--regid=nogroup', '--clear-groups']
   const script = fileURLToPath(import.meta.url)
   const found = spawnSync('setpriv', [...nobody, 'test', '-r', script])
