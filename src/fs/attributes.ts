@@ -31,7 +31,7 @@ export function applyMeta(ctx: FsContext, node: Node, meta: ObjectMeta): void {
 }
 
 function modifiedOf(ctx: FsContext, { markerTag, standIns }: DirNode): Milliseconds {
-  return markerTag?.modified ?? standIns[0]?.modified ?? ctx.clock.now()
+  return markerTag?.modified ?? standIns[0]?.modified ?? ctx.wall.now()
 }
 
 /** What the bucket says of a clean file now. */

@@ -227,7 +227,7 @@ function keepBoth(
 
 /** A name that is free beside the file. */
 function conflictName(ctx: FsContext, { name }: FileNode, parent: DirNode): string {
-  const stamp = new Date(ctx.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  const stamp = new Date(ctx.wall.now()).toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const first = `${name}.conflict-${ctx.options.host}-${stamp}`
   let other = first
   for (let count = 2; parent.children.has(other); count++) other = `${first}-${count}`

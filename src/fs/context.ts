@@ -42,7 +42,10 @@ export interface FsParts {
   readonly journal: Journal
   readonly staged: StagedFiles
   readonly writeBack: WriteBack
+  /** For ages and waits: were it set back, what is known would stay fresh for so much longer. */
   readonly clock: Clock
+  /** The time that files get. */
+  readonly wall: Clock
   readonly log: Log
 }
 
@@ -69,8 +72,8 @@ const MILLISECOND: Nanoseconds = 1_000_000n
  * The clock's time as a file's times have it. By its last digits a mount knows its own files again after a lost
  * reply, also where another machine wrote in the same millisecond.
  */
-export function nowNs(ctx: Pick<FsContext, 'clock' | 'fraction'>): Nanoseconds {
-  return BigInt(Math.trunc(ctx.clock.now())) * MILLISECOND + ctx.fraction
+export function nowNs(ctx: Pick<FsContext, 'wall' | 'fraction'>): Nanoseconds {
+  return BigInt(Math.trunc(ctx.wall.now())) * MILLISECOND + ctx.fraction
 }
 
 /** A fraction for a mount, from what no other has in common with it. */

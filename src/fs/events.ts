@@ -31,7 +31,7 @@ function settled(
   ctx.unsettled.delete(key)
   if (!node || !stored) return
   node.seenAt = ctx.clock.now()
-  const modified = stored.modified ?? ctx.clock.now()
+  const modified = stored.modified ?? ctx.wall.now()
   if (isDir(node)) {
     node.marker = 'present'
     node.markerTag = { etag: stored.etag, modified }

@@ -56,7 +56,7 @@ export function createFileSystem(parts: FsParts, options: FsOptions): CreatedFil
     recent: new Recent(parts.clock, lag),
     keeping: newKeeping(),
     nextIno: () => ++ino,
-    fraction: fractionOf(`${options.host} ${parts.clock.now()}`),
+    fraction: fractionOf(`${options.host} ${parts.wall.now()}`),
   }
   const rootless = { ...parts, ...tables, options }
   const context: FsContext = { ...rootless, root: newDir(rootless, '') }

@@ -91,5 +91,5 @@ export function newlyMade(ctx: FsContext, node: Node): void {
 function takesOver(ctx: FsContext, node: Node): node is FileNode {
   if (isDir(node) || !ctx.keeping.made.has(node) || node.meta?.kept) return false
   const changed = Number(node.ctime / 1_000_000n)
-  return ctx.store.features.acl && ctx.clock.now() - changed < JUST_NOW
+  return ctx.store.features.acl && ctx.wall.now() - changed < JUST_NOW
 }

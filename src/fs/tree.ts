@@ -30,7 +30,7 @@ export function newFile(ctx: FsContext, key: Key, content: FileContent): FileNod
     seenAt: ctx.clock.now(),
     content,
     answeredAt: -Infinity,
-    modified: ctx.clock.now(),
+    modified: ctx.wall.now(),
     opens: 0,
     writers: 0,
     timesDirty: false,

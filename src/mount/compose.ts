@@ -14,8 +14,9 @@ import type { Milliseconds } from '../core/types.ts'
 import type { MountControl } from '../control/api.ts'
 import type { FileSystem } from '../fs/api.ts'
 import { createFileSystem } from '../fs/filesystem.ts'
+import type { Journal } from '../journal/journal.ts'
 import { openJournal } from '../journal/lmdb-journal.ts'
-import { steadyClock } from '../observe/clock.ts'
+import { ageingClock, steadyClock } from '../observe/clock.ts'
 import type { Counters } from '../observe/metrics.ts'
 import { keepExtras } from '../store/kept-extras.ts'
 import { withRetry } from '../store/retry.ts'
@@ -71,7 +72,7 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
   const { readTimeout } = config.store
   const store = withRetry(raw, { ...steady, attempts: 100, deadline: readTimeout })
   const reader = new CachedReader({
-    ...ports,
+    ...steady,
     store: raw,
     cacheBytes: config.cacheSize,
     readTimeout,
@@ -100,16 +101,13 @@ export const compose: Compose = async (config, { log, clock, folder }) => {
     patience: readTimeout,
     atOnce: Math.max(4, Math.floor(config.store.maxConnections / 2)),
   })
+  const clocks = { clock: ageingClock(steadyClock, clock), wall: clock }
+  const caches = { reader, heads, metaCache }
   const { fs, context } = createFileSystem(
-    { store, reader, heads, metaCache, journal, staged, writeBack, clock, log },
+    { ...clocks, ...caches, store, journal, staged, writeBack, log },
     fsOptions(config),
   )
-  const syncing = setInterval(() => {
-    journal
-      .sync()
-      .catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
-  }, SYNC_EVERY)
-  syncing.unref()
+  const syncing = syncNowAndThen(journal, log)
   const tidying = config.readOnly ? undefined : new Tidying({ ...ports, store: raw, writeBack })
   return {
     fs,
@@ -147,4 +145,12 @@ function fsOptions(config: Config) {
     directoryType: config.source.family === 'swift' ? SWIFT_DIRECTORY : S3_DIRECTORY,
     host: hostname().replaceAll(/[^\w.-]/g, '_'),
   }
+}
+
+function syncNowAndThen(journal: Journal, log: Log): NodeJS.Timeout {
+  const sync = () =>
+    journal
+      .sync()
+      .catch((error: unknown) => log.error('journal not synced', { error: String(error) }))
+  return setInterval(() => void sync(), SYNC_EVERY).unref()
 }

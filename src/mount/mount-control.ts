@@ -105,7 +105,7 @@ export class WriteBackControl implements MountControl {
 
   /** A time of the write-back, by the machine's clock as it is now. */
   #wall(at: Milliseconds): Milliseconds {
-    return this.#ctx.clock.now() - (this.#steady.now() - at)
+    return this.#ctx.wall.now() - (this.#steady.now() - at)
   }
 
   #bytes({ desired }: Readonly<KeyState>): number {

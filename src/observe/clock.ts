@@ -18,3 +18,21 @@ export const steadyClock: Clock = {
   now: () => Math.floor(performance.timeOrigin + performance.now()),
   after: (delay, then) => realClock.after(delay, then),
 }
+
+/**
+ * Goes on with whichever of the two went further since it was last asked: setting the machine's clock back stops no
+ * age, and the time that the machine slept, which a steady clock leaves out, counts.
+ */
+export function ageingClock(steady: Clock, wall: Clock): Clock {
+  let now = steady.now()
+  let last = { steady: now, wall: wall.now() }
+  return {
+    now() {
+      const next = { steady: steady.now(), wall: wall.now() }
+      now += Math.max(0, next.steady - last.steady, next.wall - last.wall)
+      last = next
+      return now
+    },
+    after: (delay, then) => steady.after(delay, then),
+  }
+}

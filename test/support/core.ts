@@ -13,6 +13,7 @@ import { partLayout } from '../../src/core/parts.ts'
 import { silentLog, type Clock, type Log, type Random } from '../../src/core/ports.ts'
 import type { Attr, AttrChange, FileSystem, OpenFlags } from '../../src/fs/api.ts'
 import type { FsContext, FsOptions } from '../../src/fs/context.ts'
+import { ageingClock } from '../../src/observe/clock.ts'
 import { createFileSystem } from '../../src/fs/filesystem.ts'
 import { MemoryJournal } from '../../src/journal/memory-journal.ts'
 import { CountingStore } from '../../src/store/memory/counting.ts'
@@ -41,7 +42,7 @@ export interface CoreOptions {
   readonly random?: Random
   /** What the parts see of the clock; for a simulator that counts and stops timers. */
   readonly time?: Clock
-  /** The write-back's clock, where `time` is set in between. */
+  /** The clock of ages and waits, where `time` is set in between. */
   readonly steady?: Clock
   readonly store?: Partial<MemoryStoreOptions>
   readonly faults?: Partial<FaultOptions>
@@ -117,7 +118,8 @@ export class Core {
         journal,
         staged,
         writeBack: this.writeBack,
-        clock,
+        clock: options.steady ? ageingClock(options.steady, clock) : clock,
+        wall: clock,
         log,
       },
       { ...FS_OPTIONS, ...options.fs },

@@ -15,7 +15,8 @@ function machine() {
     now: () => clock.now() + offset,
     after: (delay, then) => clock.after(delay, then),
   }
-  const core = new Core({ clock, time, steady: clock, rest: 5000 })
+  const fs = { metadataTtl: 2000 }
+  const core = new Core({ clock, time, steady: clock, rest: 5000, fs })
   return { core, clock, set: (by: number) => (offset += by) }
 }
 
@@ -45,6 +46,24 @@ t.test('a failed request is made again after its pause', async t => {
   core.faulty.setRates({})
   await clock.pass(40_000)
   t.equal(core.memory.count, 1)
+  core.stop()
+})
+
+t.test('a listing grows old where the clock is set back, and where the machine sleeps', async t => {
+  const put = (core: Core, key: string) =>
+    core.memory.put(key, Uint8Array.of(1), { meta: { user: {} } })
+  const { core, clock, set } = machine()
+  t.strictSame(await core.names('/'), [])
+  set(-HOUR)
+  await put(core, 'new')
+  await clock.pass(1000)
+  t.strictSame(await core.names('/'), [], 'not too early')
+  await clock.pass(1001)
+  t.strictSame(await core.names('/'), ['new'])
+  await put(core, 'newer')
+  // The steady clock stands still meanwhile.
+  set(HOUR)
+  t.strictSame(await core.names('/'), ['new', 'newer'])
   core.stop()
 })
 
