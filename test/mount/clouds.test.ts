@@ -51,10 +51,7 @@ await t.test('clouds.yaml', { skip: await whyNot(kind) }, async t => {
   t.equal(await second.sh('cat option; ls'), 'option\noption\nvariable\n')
   t.equal(await first.stop(), 0)
   const refused = await start('refused', ['--os-cloud=other']).catch(String)
-  t.match(
-    refused,
-    /Authenticate: 401 The request you have made requires authentication.*\n +Check user, key/,
-  )
+  t.match(refused, /Authenticate: 401 The request you have made requires authentication/)
   t.notMatch(refused, /wrong|not-so-secret/)
   t.match(await start('nowhere', ['--os-cloud=nowhere']).catch(String), /nowhere.*clouds\.yaml/s)
 })
