@@ -16,8 +16,16 @@ export interface Subject {
   end(): Promise<void>
 }
 
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A folder that goes with the process, if no test takes it away before. */
 export function freshFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'pailfs-journal-'))
+  const folder = mkdtempSync(join(tmpdir(), 'pailfs-journal-'))
+  folders.push(folder)
+  return folder
 }
 
 export async function onDisk(options: Partial<JournalOptions> = {}): Promise<Subject> {
