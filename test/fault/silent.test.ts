@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import type { Mount } from '../support/mount.ts'
 import { PROJECT } from '../support/servers.ts'
-import { onServers, type Session } from '../support/session.ts'
+import { flush, onServers, until, type Session } from '../support/session.ts'
 
 /** The longest that --read-timeout may be: nothing ends by it while a test runs. */
 const LONG = '--read-timeout=4m'
@@ -120,3 +120,21 @@ async function runAll(
     await session.proxy.stop()
   }
 }
+
+await onServers(
+  'the end of an upload that is never answered',
+  async (t, { mount, proxy, client }) => {
+    const m = await mount({ args: ['--read-timeout=3s', '--part-size=5MiB', '--write-back=200ms'] })
+    proxy.inject('CompleteMultipartUpload', { do: 'stall' }, 1)
+    await m.sh('head -c 18000000 /dev/zero >large')
+    await until(
+      'ten read timeouts later',
+      async () => (await client.keys()).includes('large'),
+      90_000,
+    )
+    await flush(m)
+    t.equal((await client.head('large'))?.size, 18_000_000)
+    t.equal(await m.stop(), 0)
+  },
+  ['rgw'],
+)

@@ -90,7 +90,7 @@ export function poolHandler(
       method,
       path: pathOf(request),
       headers: withoutLength(headers),
-      ...(isSlow(request) ? { timeout: Math.max(timeout ?? 0, SLOW) } : {}),
+      ...(isSlow(request) ? { timeout: SLOWER * (timeout ?? STANDARD) } : {}),
       ...(body === undefined || body === null ? {} : { body: bytesOf(body) }),
       ...(options?.abortSignal === undefined ? {} : { signal: options.abortSignal }),
     })
@@ -100,11 +100,14 @@ export function poolHandler(
   }
 }
 
-/** Servers may be silent for minutes while they copy or put parts together. */
-const SLOW: Milliseconds = 600_000
+/** Where no other is set. */
+const STANDARD: Milliseconds = 15_000
+/** Servers may be silent for minutes while they copy, put parts together or delete many: so many times the others'. */
+const SLOWER = 40
 
-function isSlow({ method, headers }: SdkRequest): boolean {
-  return method === 'POST' || headers['x-amz-copy-source'] !== undefined
+function isSlow({ method, headers, query }: SdkRequest): boolean {
+  const begins = 'uploads' in query
+  return (method === 'POST' && !begins) || headers['x-amz-copy-source'] !== undefined
 }
 
 function pathOf(request: SdkRequest): string {
