@@ -15,7 +15,7 @@ import { Deletes } from './deletes.ts'
 import { compareFirst, run, type ExecutorPorts, type Finish } from './executor.ts'
 import { Failures } from './failures.ts'
 import { KeepFirst } from './keep-first.ts'
-import { withTime } from './keep-time.ts'
+import { keepTime } from './keep-time.ts'
 import { newState, settledForm, type KeyState } from './key-state.ts'
 import { Ledger } from './ledger.ts'
 import { leftToDo, rebased } from './left-to-do.ts'
@@ -272,11 +272,10 @@ export class WriteBack {
   async #perform(state: KeyState, action: Action): Promise<void> {
     this.#agenda.occupy(state)
     try {
-      const desired = await withTime(this.#events, state)
+      await keepTime(this.#ledger, this.#events, state)
       await compareFirst(this.#ports, state)
       // The plan was made for what was desired before: with another file, its upload has a turn of its own.
       if (state.rev !== state.busyRev) throw new Overtaken()
-      if (desired !== state.desired) this.#ledger.enter(state, desired, true)
       this.#ledger.markSending([state])
       const outcome = await run(this.#ports, state, action)
       this.#finish(state, { stored: outcome.stored, outcome })
